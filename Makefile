@@ -1,0 +1,28 @@
+# `make demo` and `make test` make their own environment in .venv; the second time they only run.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint reference clean
+
+demo: .venv/installed
+	$(BIN)/recurbench run experiment=demo
+	$(BIN)/recurbench leaderboard
+
+test: lint
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+reference: .venv/installed
+	$(BIN)/recurbench leaderboard --records results/reference --format markdown --output results/LEADERBOARD.md
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
+	touch $@

@@ -1,0 +1,1 @@
+"""Recurrent cells, one file per cell or close family; `base.py` holds the contract they share."""

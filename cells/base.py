@@ -1,0 +1,185 @@
+"""The cell contract: one recurrent layer in one direction, over dense or packed batches.
+
+Legend: B batch, T time, I input size, H hidden size, O output size, G projected size,
+N valid steps of a packed batch.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Generic, NamedTuple, TypeVar, cast, overload
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+StateT = TypeVar("StateT", bound=tuple[Tensor, ...])
+
+
+class CellError(ValueError):
+    """A cell was given a size, knob, input or state that it cannot work with."""
+
+
+class HiddenState(NamedTuple):
+    """The state of a cell whose only memory is its output."""
+
+    h: Tensor  # (B, H)
+
+
+class RecurrentCell(nn.Module, ABC, Generic[StateT]):
+    """One recurrent layer, one direction; depth, dropout and readouts are the harness's.
+
+    A minimal cell writes `__init__`, `initial_state`, `project` and `recur`. Its constructor takes
+    `input_size`, `hidden_size` and typed, defaulted keyword knobs; that signature is its
+    configuration. The state is a flat `NamedTuple` of tensors, each `(B, ...)`, none of which grows
+    with T, and a cell accepts the state it returned: running chunks equals running the whole.
+
+    Args:
+        input_size: I, features of an input step.
+        hidden_size: H, a multiple of `hidden_multiple`.
+
+    Raises:
+        CellError: a size is not positive, or `hidden_size` is not a multiple of `hidden_multiple`.
+    """
+
+    name: ClassVar[str]
+    """The registry name: `cell=<name>`."""
+
+    hidden_multiple: int = 1
+    """`hidden_size` must divide by it; an instance may narrow it, as a number of heads does."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        for argument, value in (("input_size", input_size), ("hidden_size", hidden_size)):
+            if value < 1:
+                raise CellError(f"{argument} must be at least 1, not {value}")
+        if hidden_size % self.hidden_multiple:
+            below = hidden_size // self.hidden_multiple * self.hidden_multiple
+            raise CellError(
+                f"hidden_size={hidden_size} is not a multiple of {self.hidden_multiple}; "
+                f"try {below or self.hidden_multiple}"
+            )
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+
+    @property
+    def output_size(self) -> int:
+        """O, features of an output step."""
+        return self.hidden_size
+
+    @abstractmethod
+    def initial_state(self, batch_size: int) -> StateT:
+        """The state before the first step, on the parameters' device and in their dtype."""
+
+    @abstractmethod
+    def project(self, x: Tensor) -> Tensor:
+        """All work that needs no state: `(..., I)` to `(..., G)`, hoisted out of the time loop."""
+
+    @abstractmethod
+    def recur(self, u: Tensor, state: StateT) -> tuple[Tensor, StateT]:
+        """One step: projected input `(B, G)` and state to output `(B, O)` and the next state.
+
+        The state passed in is never modified.
+        """
+
+    def step(self, x: Tensor, state: StateT) -> tuple[Tensor, StateT]:
+        """One streaming step: input `(B, I)` and state to output `(B, O)` and the next state."""
+        return self.recur(self.project(x), state)
+
+    def unroll(self, u: Tensor, batch_sizes: Sequence[int], state: StateT) -> tuple[Tensor, StateT]:
+        """Runs all steps of a packed batch; no padded step is ever computed.
+
+        Args:
+            u: projected inputs `(N, G)`, step after step, rows sorted by decreasing length.
+            batch_sizes: the number of rows still running at each step, never increasing.
+            state: the initial state, rows in the same order.
+
+        Returns:
+            Outputs `(N, O)` in the layout of `u`, and each row's state after its own last step.
+        """
+        outputs: list[Tensor] = []
+        finished: list[StateT] = []
+        rows = batch_sizes[0]
+        for u_t in u.split(list(batch_sizes)):
+            running = len(u_t)
+            if running < rows:
+                finished.append(_rows(state, slice(running, None)))
+                state, rows = _rows(state, slice(running)), running
+            y, state = self.recur(u_t, state)
+            outputs.append(y)
+        finished.append(state)
+        return torch.cat(outputs), _concatenate(finished[::-1])
+
+    @overload
+    def forward(self, x: Tensor, state: StateT | None = None) -> tuple[Tensor, StateT]: ...
+    @overload
+    def forward(
+        self, x: PackedSequence, state: StateT | None = None
+    ) -> tuple[PackedSequence, StateT]: ...
+    def forward(
+        self, x: Tensor | PackedSequence, state: StateT | None = None
+    ) -> tuple[Tensor | PackedSequence, StateT]:
+        """Runs a batch of sequences.
+
+        Args:
+            x: `(B, T, I)`, or a PackedSequence of I features.
+            state: the initial state, rows in the caller's order; `initial_state` when omitted.
+
+        Returns:
+            Outputs `(B, T, O)` or packed, as `x` is, and the final state: each row's after its own
+            last step, in the caller's row order.
+
+        Raises:
+            CellError: `x` has another width or shape, or `state` another batch size.
+        """
+        if isinstance(x, PackedSequence):
+            return self._forward_packed(x, state)
+        if x.dim() != 3 or 0 in x.shape[:2]:
+            raise CellError(f"expected a non-empty input (B, T, I), not {tuple(x.shape)}")
+        state = self._checked(x.shape[-1], x.shape[0], state)
+        B, T, _ = x.shape
+        u = self.project(x.transpose(0, 1).flatten(0, 1))  # (T * B, G)
+        y, final = self.unroll(u, [B] * T, state)
+        return y.unflatten(0, (T, B)).transpose(0, 1), final
+
+    def _forward_packed(
+        self, x: PackedSequence, state: StateT | None
+    ) -> tuple[PackedSequence, StateT]:
+        batch_sizes = x.batch_sizes.tolist()
+        state = self._checked(x.data.shape[-1], batch_sizes[0], state)
+        if x.sorted_indices is not None:
+            state = _rows(state, x.sorted_indices)
+        y, final = self.unroll(self.project(x.data), batch_sizes, state)
+        if x.unsorted_indices is not None:
+            final = _rows(final, x.unsorted_indices)
+        return PackedSequence(y, x.batch_sizes, x.sorted_indices, x.unsorted_indices), final
+
+    def _checked(self, width: int, batch_size: int, state: StateT | None) -> StateT:
+        """The state to start from, after refusing widths and batch sizes that do not fit."""
+        if width != self.input_size:
+            raise CellError(f"expected inputs of {self.input_size} features, not {width}")
+        if state is None:
+            return self.initial_state(batch_size)
+        if any(len(leaf) != batch_size for leaf in state):
+            sizes = [tuple(leaf.shape) for leaf in state]
+            raise CellError(f"the state has shapes {sizes}, but the batch has {batch_size} rows")
+        return state
+
+    def _zeros(self, *shape: int) -> Tensor:
+        """Zeros on the parameters' device and in their dtype, for `initial_state`."""
+        return next(self.parameters()).new_zeros(shape)
+
+
+def map_state(function: Callable[[Tensor], Tensor], state: StateT) -> StateT:
+    """Applies a function to every tensor of a state and keeps the state's type."""
+    return cast(StateT, type(state)(*map(function, state)))
+
+
+def _rows(state: StateT, index: slice | Tensor) -> StateT:
+    return map_state(lambda leaf: leaf[index], state)
+
+
+def _concatenate(states: Sequence[StateT]) -> StateT:
+    if len(states) == 1:
+        return states[0]
+    leaves = (torch.cat(leaf) for leaf in zip(*states, strict=True))
+    return cast(StateT, type(states[0])(*leaves))

@@ -1,0 +1,141 @@
+"""The command `recurbench`. Each subcommand imports only what it needs."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.console import complain, say
+from harness.errors import UserError, nearest
+
+RUN_HELP = """\
+train, or with -m sweep over the cross product of comma-separated values
+
+  recurbench run cell=lstm task=language train.max_steps=500
+  recurbench run -m cell=gru,lstm,rnn task=copying,language seed=0,1,2
+  recurbench run --cfg job          show the whole configuration
+  recurbench list                   show all cells and tasks with their knobs
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; 0 is success, 1 a run that did not complete, 2 wrong input, 130 Ctrl-C."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        return _dispatch(arguments)
+    except UserError as error:
+        complain(str(error))
+        return 2
+    except KeyboardInterrupt:
+        complain("interrupted; the run under way left no record")
+        return 130
+    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
+        sys.stderr.close()
+        return 0
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if arguments[:1] == ["run"] and not {"-h", "--help"} & set(arguments):
+        from harness.sweep import run
+
+        return run(arguments[1:])
+    options = _parser().parse_args(arguments)
+    result: int = options.function(options)
+    return result
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="recurbench", description="Compare recurrent cells fairly."
+    )
+    parser.add_argument("--version", action=_Version)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser(
+        "run",
+        help="train; -m sweeps",
+        description=RUN_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run.add_argument("overrides", nargs="*", help="Hydra overrides and flags")
+
+    leaderboard = commands.add_parser("leaderboard", help="rank the cells on every track")
+    leaderboard.add_argument("--task", action="append", help="only this task (repeatable)")
+    leaderboard.add_argument("--format", default="terminal", help="terminal, markdown, csv or json")
+    leaderboard.add_argument("--output", type=Path, metavar="FILE", help="write to a file")
+    leaderboard.add_argument("--records", type=Path, metavar="DIR", help="default: <results>/runs")
+    _add_results(leaderboard)
+    leaderboard.set_defaults(function=_leaderboard)
+
+    listing = commands.add_parser("list", help="cells and tasks, their knobs and import errors")
+    listing.add_argument("kind", nargs="?", choices=["cells", "tasks"])
+    listing.set_defaults(function=_list)
+
+    show = commands.add_parser("show", help="one run's record")
+    show.add_argument("run_id", help="a run id or an unambiguous beginning of one")
+    _add_results(show)
+    show.set_defaults(function=_show)
+    return parser
+
+
+def _add_results(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
+
+
+def _leaderboard(options: argparse.Namespace) -> int:
+    from harness.leaderboard import build_tracks
+    from harness.records import Damaged, read_all
+    from harness.report import FORMATS
+
+    if options.format not in FORMATS:
+        raise UserError(f"--format {options.format}{nearest(options.format, FORMATS)}")
+    folder = options.records or options.results / "runs"
+    found = list(read_all(folder))
+    for damaged in found:
+        if isinstance(damaged, Damaged):
+            complain(f"{damaged.path}: skipped: {damaged.reason}")
+    tracks = build_tracks(record for record in found if not isinstance(record, Damaged))
+    if not tracks:
+        raise UserError(f"no records in {folder}; `recurbench run` makes some")
+    known = {track.task for track in tracks}
+    for task in options.task or []:
+        if task not in known:
+            raise UserError(f"--task {task}: no record of it{nearest(task, known)}")
+    text = FORMATS[options.format](
+        [t for t in tracks if not options.task or t.task in options.task]
+    )
+    if options.output is None:
+        sys.stdout.write(text)
+        return 0
+    try:
+        options.output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--output {options.output}: {error.strerror}") from error
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    from harness.listing import print_plugins
+
+    print_plugins([options.kind.removesuffix("s")] if options.kind else ["cell", "task"])
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    from harness.show import find_record, print_record
+
+    print_record(find_record(options.results / "runs", options.run_id))
+    return 0
+
+
+class _Version(argparse.Action):
+    """Prints the version, which is looked up only when asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="show the version")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        say(version("recurbench"))
+        parser.exit()

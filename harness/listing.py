@@ -1,0 +1,31 @@
+"""`recurbench list`: every cell and task with its origin, knobs and import errors."""
+
+from rich.console import Console
+from rich.markup import escape
+
+from harness.plugins import Plugin, registry
+
+
+def print_plugins(kinds: list[str]) -> None:
+    """Prints the plugins of some kinds, `cell` or `task`, and those that could not be used."""
+    console = Console(highlight=False)
+    found = registry()
+    for kind in kinds:
+        console.print(f"[bold underline]{kind}s[/]")
+        for _, plugin in sorted(found.plugins[kind].items()):
+            _print_plugin(console, plugin)
+        console.print()
+    broken = [plugin for plugin in found.broken if set(plugin.kind.split("/")) & set(kinds)]
+    for failure in broken:
+        reason = f"{failure.origin}: {failure.error}"
+        console.print(f"[red]not usable[/] {escape(reason)}", soft_wrap=True)
+
+
+def _print_plugin(console: Console, plugin: Plugin) -> None:
+    console.print(f"[bold]{plugin.name}[/]  {escape(plugin.summary)}", soft_wrap=True)
+    console.print(f"    [dim]{escape(plugin.origin)}[/]", soft_wrap=True)
+    for knob in plugin.knobs:
+        default = "null" if knob.default is None else knob.default
+        default = str(default).lower() if isinstance(default, bool) else default
+        setting = escape(f"{plugin.kind}.{knob.name}={default}")
+        console.print(f"    {setting}  [dim]{escape(knob.type_name)}[/]", soft_wrap=True)

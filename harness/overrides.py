@@ -1,0 +1,145 @@
+"""Composes the jobs of a command line before any runs, and turns Hydra's errors into one line."""
+
+from typing import Any
+
+from hydra import compose, initialize_config_module
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from harness.errors import UserError, nearest
+from harness.plugins import registry
+
+BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+
+
+def compose_jobs(overrides: list[str], multirun: bool) -> tuple[list[DictConfig], bool]:
+    """The configuration of every job that a command line asks for.
+
+    A sweeper that chooses jobs as it goes, such as optuna's, cannot be expanded: then only what all
+    its jobs share is composed.
+
+    Args:
+        overrides: Hydra overrides.
+        multirun: whether `-m` was given; a configuration may ask for it too.
+
+    Returns:
+        One configuration per job, and whether this is a sweep.
+
+    Raises:
+        UserError: an override is wrong; names it and the nearest valid choice.
+    """
+    with initialize_config_module("conf", version_base="1.3"):
+        parsed = _parse(overrides)
+        _check_groups(parsed)
+        fixed = [str(o.input_line) for o in parsed if not o.is_sweep_override()]
+        whole = _compose(fixed, return_hydra_config=True)
+        if not multirun and whole.hydra.mode != RunMode.MULTIRUN:
+            for override in parsed:
+                if override.is_sweep_override():
+                    raise UserError(f"{override.input_line}: several values need `run -m`")
+            return [_compose(fixed)], False
+        if whole.hydra.sweeper._target_ != BASIC_SWEEPER:
+            return [_compose(fixed)], True
+        params = whole.hydra.sweeper.params or {}
+        parsed = _parse([f"{key}={value}" for key, value in params.items()]) + parsed
+        _check_groups(parsed)
+        (jobs,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
+        return [_compose(job) for job in jobs], True
+
+
+def _parse(overrides: list[str]) -> list[Override]:
+    try:
+        return OverridesParser.create().parse_overrides(overrides)
+    except HydraException as error:
+        raise UserError(f"cannot read the override: {_first_line(error)}") from error
+
+
+def _check_groups(overrides: list[Override]) -> None:
+    """Refuses a choice that a config group does not have."""
+    loader = GlobalHydra.instance().config_loader()
+    for override in overrides:
+        group = _group_of(override)
+        if group is None or override.is_delete():
+            continue
+        options = loader.get_group_options(group)
+        for choice in _choices(override):
+            if choice not in options:
+                raise UserError(
+                    f"{group}={choice}{nearest(choice, options)}{_broken(group, choice)}"
+                )
+
+
+def _choices(override: Override) -> list[str]:
+    """The names of a group's options that an override chooses."""
+    if override.is_sweep_override():
+        if not override.is_discrete_sweep():
+            return []
+        values: list[Any] = list(override.sweep_iterator())
+    else:
+        values = [override.value()]
+    flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
+    return [str(value) for value in flat if value is not None]
+
+
+def _broken(kind: str, name: str) -> str:
+    """Says so when the wanted plugin is there but could not be imported."""
+    for plugin in registry().broken:
+        if kind in plugin.kind.split("/") and name in plugin.origin:
+            return f"; {plugin.origin} could not be used: {plugin.error}"
+    return ""
+
+
+def _compose(overrides: list[str], return_hydra_config: bool = False) -> DictConfig:
+    """Composes one job; an error becomes one line about the override that caused it."""
+    try:
+        return compose("config", overrides, return_hydra_config=return_hydra_config)
+    except (HydraException, OmegaConfBaseException) as error:
+        _check_keys(overrides)
+        cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+        key = getattr(cause, "full_key", None)
+        line = f"{key}: {_first_line(cause)}" if key else _first_line(cause)
+        raise UserError(line) from error
+
+
+def _check_keys(overrides: list[str]) -> None:
+    """Refuses a key that the chosen groups do not have."""
+    parsed = _parse(overrides)
+    chosen = [str(o.input_line) for o in parsed if _group_of(o)]
+    composed = compose("config", chosen, return_hydra_config=True)
+    for override in parsed:
+        if _group_of(override):
+            continue
+        node: Any = composed
+        parts = override.get_key_element().lstrip("+~").split(".")
+        for depth, part in enumerate(parts):
+            if not isinstance(node, DictConfig):
+                break
+            if part not in node:
+                section = ".".join(parts[:depth]) or "the configuration"
+                name = f" ({node.name})" if depth and "name" in node else ""
+                raise UserError(
+                    f"{override.input_line}: {section}{name} has no option {part}"
+                    f"{nearest(part, map(str, node))}"
+                )
+            node = OmegaConf.select(node, part)
+
+
+def _group_of(override: Override) -> str | None:
+    """The config group that an override chooses from, if it does."""
+    group = override.get_key_element().lstrip("+~").partition("@")[0]
+    loader = GlobalHydra.instance().config_loader()
+    return (
+        group
+        if loader.list_groups(group.rpartition("/")[0]).count(group.rpartition("/")[2])
+        else None
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,271 @@
+"""One run, from a configuration to its record."""
+
+import traceback
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cells.base import CellError, RecurrentCell
+from harness import records
+from harness.budget import solve_hidden_size
+from harness.callbacks import DivergedError
+from harness.config import Config, knobs_of, plugin_of
+from harness.console import say
+from harness.environment import describe_environment
+from harness.errors import UserError
+from harness.identity import Identity, identify
+from harness.loggers import Mirrors, RunInfo
+from harness.model import SequenceModel
+from harness.train import Training, choose_device
+from tasks.base import Task, TaskError
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended, for the person who started it.
+
+    Attributes:
+        status: a record's status, `skipped`, or `refused` (nothing was written).
+        line: one line that says it.
+        offline: folder of the wandb run that waits to be uploaded, if there is one.
+    """
+
+    status: str
+    line: str
+    offline: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a completed record."""
+        return self.status in ("completed", "skipped")
+
+
+def execute(config: Config) -> Outcome:
+    """Runs a configuration and writes its record, whatever happens on the way.
+
+    Raises:
+        UserError: the configuration cannot work; nothing was written.
+        KeyboardInterrupt: the user interrupted the run; no record was written.
+    """
+    started = _now()
+    torch.set_num_threads(config.trainer.threads)
+    device = choose_device(config.trainer.accelerator)
+    try:
+        prepared = prepare(config)
+    except UserError:
+        raise
+    except Exception as error:  # a plugin may raise anything
+        return _failed_early(config, device, started, error)
+    return prepared.run(device, started)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that can start: everything that the user could have got wrong has been checked."""
+
+    config: Config
+    task: Task
+    model: SequenceModel
+    identity: Identity
+    path: Path
+
+    @property
+    def title(self) -> str:
+        """The run in a few words."""
+        return _title(self.config, self.identity)
+
+    def run(self, device: torch.device, started: str) -> Outcome:
+        """Trains, tests and writes the record; a completed run is not repeated."""
+        config, path = self.config, self.path
+        if not config.rerun and path.exists():
+            old = records.read(path)
+            if not isinstance(old, records.Damaged) and old["status"] == "completed":
+                return Outcome(
+                    "skipped",
+                    f"skipped    {self.title}: already completed, see {path} (rerun=true)",
+                )
+        say(f"{self.title}  [{self.identity.run_id}]")
+        mirrors = Mirrors(config)
+        mirrors.start(self._info())
+        folder = Path(config.results_dir) / "checkpoints" / self.identity.run_id
+        training = Training(config, self.task, self.model, device, mirrors, folder, self.title)
+        status, error, completed = "failed", None, False
+        summary: dict[str, float] = {}
+        try:
+            try:
+                training.run()
+                status = "completed"
+            except Exception as caught:  # an error is a result: it goes into the record
+                status, error = _status_of(caught), caught
+            record = {
+                **_record(config, self.identity, status, started, error, device),
+                "primary": {
+                    "name": self.task.primary,
+                    "higher_is_better": training.module.higher_is_better,
+                },
+                "references": self.task.references(),
+                "metrics": training.module.results,
+                "curve": training.recorder.curve,
+                "cost": training.cost(),
+                "logger": mirrors.entries,
+            }
+            records.write(path, record)
+            completed = status == "completed"
+            summary = flatten_metrics(record["metrics"])
+        finally:
+            mirrors.finish(summary, completed)
+        line = f"{status:<10} {self.title}: {_result(record)}, {path}"
+        return Outcome(status, line, offline=mirrors.offline)
+
+    def _info(self) -> RunInfo:
+        return RunInfo(
+            run_id=self.identity.run_id,
+            name=f"{self.config.cell['name']}/{self.config.seed}",
+            task=self.config.task["name"],
+            sweep=self.config.sweep,
+            config={**self.identity.sections, "seed": self.config.seed},
+            results_dir=Path(self.config.results_dir),
+        )
+
+
+def prepare(config: Config) -> Prepared:
+    """Loads the data, solves the budget, builds the model and finds the run's identity.
+
+    Raises:
+        UserError: the configuration or the data cannot work.
+    """
+    try:
+        task = build_task(config)
+        task.bind(batch_size=config.train.batch_size, seed=config.seed)
+        task.setup()
+    except TaskError as error:
+        raise UserError(f"task={config.task['name']}: {error}") from error
+    if config.model.bidirectional and task.spec.predicts_next:
+        raise UserError(
+            f"model.bidirectional=true: task={task.name} predicts the next step, which a backward "
+            "cell would have seen"
+        )
+
+    def build_cell(hidden_size: int) -> RecurrentCell[Any]:
+        return make_cell(config, config.model.embedding_size, hidden_size)
+
+    def build_model(hidden_size: int) -> SequenceModel:
+        return SequenceModel(
+            task.spec,
+            lambda input_size: make_cell(config, input_size, hidden_size),
+            config.model,
+            config.seed,
+        )
+
+    try:
+        if config.budget.parameters is not None:
+            solved = solve_hidden_size(config.budget.parameters, build_cell, build_model)
+            config = replace(config, cell={**config.cell, "hidden_size": solved})
+        model = build_model(config.cell["hidden_size"])
+    except CellError as error:
+        raise UserError(f"cell={config.cell['name']}: {error}") from error
+    identity = identify(config, task.fingerprint())
+    return Prepared(config, task, model, identity, _path(config, identity))
+
+
+def build_task(config: Config) -> Task:
+    """The configured task, its data not loaded yet."""
+    task: Task = plugin_of(config, "task").cls(**knobs_of(config.task))
+    return task
+
+
+def make_cell(config: Config, input_size: int, hidden_size: int) -> RecurrentCell[Any]:
+    """The configured cell at an input size and a hidden size."""
+    knobs = {**knobs_of(config.cell), "hidden_size": hidden_size}
+    cell: RecurrentCell[Any] = plugin_of(config, "cell").cls(input_size, **knobs)
+    return cell
+
+
+def flatten_metrics(metrics: dict[str, dict[str, float]]) -> dict[str, float]:
+    """`{test: {accuracy: ..}}` as `{test/accuracy: ..}`, as loggers show them."""
+    return {f"{split}/{name}": v for split, found in metrics.items() for name, v in found.items()}
+
+
+def _failed_early(config: Config, device: torch.device, started: str, error: Exception) -> Outcome:
+    """The record of a run whose task or model could not be built."""
+    identity = identify(config, fingerprint=None)
+    path = _path(config, identity)
+    record = {
+        **_record(config, identity, _status_of(error), started, error, device),
+        "primary": None,
+        "references": {},
+        "metrics": {},
+        "curve": [],
+        "cost": {},
+        "logger": [],
+    }
+    records.write(path, record)
+    line = f"{record['status']:<10} {_title(config, identity)}: {_result(record)}, {path}"
+    return Outcome(record["status"], line)
+
+
+def _record(
+    config: Config,
+    identity: Identity,
+    status: str,
+    started: str,
+    error: Exception | None,
+    device: torch.device,
+) -> records.Record:
+    """The part of a record that every run has."""
+    return {
+        "schema_version": records.SCHEMA_VERSION,
+        "run_id": identity.run_id,
+        "status": status,
+        "seed": config.seed,
+        "track": identity.track,
+        "entry": identity.entry,
+        **identity.sections,
+        "environment": describe_environment(device, config.trainer),
+        "started_at": started,
+        "finished_at": _now(),
+        "error": None
+        if error is None
+        else {
+            "type": type(error).__name__,
+            "message": str(error),
+            "traceback": "".join(traceback.format_exception(error)),
+        },
+    }
+
+
+def _status_of(error: Exception) -> str:
+    if isinstance(error, DivergedError):
+        return "diverged"
+    out_of_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    if out_of_memory or "can't allocate memory" in str(error):  # torch's error on a CPU
+        return "out_of_memory"
+    return "failed"
+
+
+def _result(record: records.Record) -> str:
+    """Score, references and time, or what went wrong."""
+    if record["error"] is not None:
+        message = record["error"]["message"].partition("\n")[0]
+        return f"{record['error']['type']}: {message}"
+    name = record["primary"]["name"]
+    references = ", ".join(f"{key} {value:.4g}" for key, value in record["references"].items())
+    score = record["metrics"]["test"][name]
+    seconds = record["cost"]["train_seconds"]
+    return f"test {name} {score:.4g} ({references}) in {seconds:.1f} s"
+
+
+def _title(config: Config, identity: Identity) -> str:
+    return f"{config.task['name']} · {identity.entry['label']} · seed {config.seed}"
+
+
+def _path(config: Config, identity: Identity) -> Path:
+    cell, task = config.cell["name"], config.task["name"]
+    return records.record_path(config.results_dir, task, cell, identity.run_id)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

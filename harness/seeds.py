@@ -1,0 +1,21 @@
+"""Separate random streams, so that what one part draws never moves another part's numbers."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+def derive(seed: int, stream: str) -> int:
+    """The seed of a named stream: `derive(seed, "dropout")`."""
+    digest = hashlib.sha256(f"{seed}/{stream}".encode()).digest()
+    return int.from_bytes(digest[:4], "big")
+
+
+@contextmanager
+def seeded(seed: int, stream: str) -> Iterator[None]:
+    """Runs a block with torch's global generators at a stream's seed, then restores them."""
+    with torch.random.fork_rng():
+        torch.manual_seed(derive(seed, stream))
+        yield

@@ -1,0 +1,1 @@
+"""Benchmark tasks, one file per task; `base.py` holds the contract they share."""

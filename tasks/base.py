@@ -1,0 +1,201 @@
+"""The task contract: data, loss, metrics and the scores that give a result its meaning.
+
+Legend: B batch, T time, N positions that a loss or metric sees.
+"""
+
+import difflib
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import torch
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+from torchmetrics import MetricCollection
+
+IGNORE_INDEX = -100
+"""The target of a position that does not count, in losses and metrics alike."""
+
+EVAL_ROWS = 256
+"""Rows of an evaluation batch, whatever `batch_size` is."""
+
+
+class TaskError(ValueError):
+    """A task was given a knob or data that it cannot work with; the message says what and where."""
+
+
+class Batch(NamedTuple):
+    """One batch; targets have the layout of the outputs.
+
+    Attributes:
+        inputs: token ids `(B, T)` or features `(B, T, F)`, dense or packed.
+        targets: `(B, T, ...)` or packed for a prediction per step, `(B, ...)` for one per sequence.
+        fresh: False carries the state over from the batch before (truncated BPTT).
+    """
+
+    inputs: Tensor | PackedSequence
+    targets: Tensor | PackedSequence
+    fresh: bool = True
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """What the model around a cell must know of a task.
+
+    Attributes:
+        input_size: features of a step, or the vocabulary's size when `tokens`.
+        tokens: the inputs are integer ids to embed, not features.
+        output_size: width of a prediction.
+        scope: a prediction per step, or one per sequence.
+        predicts_next: the targets are the inputs to come, so no layer may look ahead.
+    """
+
+    input_size: int
+    tokens: bool
+    output_size: int
+    scope: Literal["step", "sequence"]
+    predicts_next: bool = False
+
+
+class Task(LightningDataModule, ABC):
+    """Three splits of data with a loss, metrics, reference scores and a fingerprint.
+
+    The constructor takes typed, defaulted keyword knobs; that signature is the configuration. A
+    task holds no parameters and never sees a cell. `setup` loads or generates the data and sets
+    `spec`. Training batches depend on the knobs, `batch_size` and `seed` alone, so that all cells
+    see the same batches in the same order; validation and test data do not depend on the seed.
+    """
+
+    name: str
+    """The registry name: `task=<name>`."""
+
+    primary: str
+    """The metric that ranks, a key of `metrics()`; its `higher_is_better` must be set."""
+
+    paths: ClassVar[frozenset[str]] = frozenset({"file"})
+    """Knobs that say where data lies; they do not make two runs different, the data does."""
+
+    spec: TaskSpec
+    """Set by `setup`."""
+
+    batch_size: int = 32
+    seed: int = 0
+
+    def bind(self, *, batch_size: int, seed: int) -> None:
+        """Fixes the size and the order of the training batches; call it before `setup`."""
+        self.batch_size, self.seed = batch_size, seed
+
+    @abstractmethod
+    def setup(self, stage: str | None = None) -> None:
+        """Loads or generates the data and sets `spec`; calling it again changes nothing.
+
+        Raises:
+            TaskError: the data is missing or damaged; the message says where and what to do.
+        """
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The training loss, a scalar, from `(N, output_size)` and `(N, ...)`."""
+
+    @abstractmethod
+    def metrics(self) -> MetricCollection:
+        """New metrics; each is updated with `(N, output_size)` and `(N, ...)` and computed once."""
+
+    @abstractmethod
+    def references(self) -> dict[str, float]:
+        """Scores of the primary metric on test: chance, naive baselines, the optimum if known."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A hash of the data actually used (see `hash_data`); the same for every seed."""
+
+    @abstractmethod
+    def train_dataloader(self) -> Iterable[Batch]:
+        """Training batches in the order of `seed`, without end or by epochs."""
+
+    @abstractmethod
+    def val_dataloader(self) -> Iterable[Batch]:
+        """The whole validation split, once."""
+
+    @abstractmethod
+    def test_dataloader(self) -> Iterable[Batch]:
+        """The whole test split, once."""
+
+    def extra_test_dataloaders(self) -> dict[str, Iterable[Batch]]:
+        """Further named test splits, such as longer sequences; metrics go to `test_<name>`."""
+        return {}
+
+
+class Batches:
+    """An iterable of batches made one at a time from their position.
+
+    Because `make` knows only the position, iterating twice gives the same batches, and training can
+    continue from any position.
+
+    Args:
+        make: gives the batch at a position.
+        count: the number of batches; None never ends.
+    """
+
+    def __init__(self, make: Callable[[int], Batch], count: int | None = None) -> None:
+        self.make, self.count = make, count
+
+    def __iter__(self) -> Iterator[Batch]:
+        position = 0
+        while self.count is None or position < self.count:
+            yield self.make(position)
+            position += 1
+
+
+def generator(*parts: str | int) -> torch.Generator:
+    """A random generator of its own for a purpose: `generator("copying", "train", seed, step)`."""
+    digest = hashlib.sha256(json.dumps(parts).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+def hash_data(*parts: Any) -> str:
+    """A short hash of tensors, strings, numbers and nested lists or dicts of them."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, Tensor):
+            digest.update(f"{part.dtype}{tuple(part.shape)}".encode())
+            digest.update(part.detach().cpu().contiguous().numpy().tobytes())
+        elif isinstance(part, list | tuple):
+            digest.update(hash_data(*part).encode())
+        else:
+            digest.update(json.dumps(part, sort_keys=True).encode())
+        digest.update(b"\0")
+    return digest.hexdigest()[:16]
+
+
+def require_positive(**knobs: int | float | None) -> None:
+    """Refuses knobs that are not above zero; None passes.
+
+    Raises:
+        TaskError: names the knob and its value.
+    """
+    for knob, value in knobs.items():
+        if value is not None and value <= 0:
+            raise TaskError(f"{knob} must be above 0, not {value}")
+
+
+def require_choice(choices: Collection[str], **knobs: str) -> None:
+    """Refuses knobs whose value is not one of the choices.
+
+    Raises:
+        TaskError: names the knob, its value, the choices and the nearest of them.
+    """
+    for knob, value in knobs.items():
+        if value not in choices:
+            hint = nearest(value, choices)
+            raise TaskError(f"{knob} must be one of {', '.join(choices)}, not {value}{hint}")
+
+
+def nearest(name: str, choices: Collection[str]) -> str:
+    """Ends a message about an unknown name with the closest choice, if one is close."""
+    close = difflib.get_close_matches(name, choices, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
