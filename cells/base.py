@@ -6,7 +6,7 @@ N valid steps of a packed batch.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Generic, NamedTuple, TypeVar, cast, overload
+from typing import ClassVar, Generic, NamedTuple, TypeVar, overload
 
 import torch
 from torch import Tensor, nn
@@ -171,7 +171,7 @@ class RecurrentCell(nn.Module, ABC, Generic[StateT]):
 
 def map_state(function: Callable[[Tensor], Tensor], state: StateT) -> StateT:
     """Applies a function to every tensor of a state and keeps the state's type."""
-    return cast(StateT, type(state)(*map(function, state)))
+    return type(state)(*map(function, state))
 
 
 def _rows(state: StateT, index: slice | Tensor) -> StateT:
@@ -182,4 +182,4 @@ def _concatenate(states: Sequence[StateT]) -> StateT:
     if len(states) == 1:
         return states[0]
     leaves = (torch.cat(leaf) for leaf in zip(*states, strict=True))
-    return cast(StateT, type(states[0])(*leaves))
+    return type(states[0])(*leaves)

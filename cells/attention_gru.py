@@ -1,0 +1,184 @@
+"""A GRU that also attends over a sliding window of its own hidden states."""
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cells.base import CellError, HiddenState, RecurrentCell
+from cells.gru import GRU
+
+
+class AttentionState(NamedTuple):
+    """The GRU's state and two ring buffers; the state of step s (from 0) is in slot s mod W."""
+
+    h: Tensor  # (B, H)
+    memory: Tensor  # (B, W, H), the last hidden states
+    keys: Tensor  # (B, W, H), their keys, so that each is computed once and not at every step
+    steps: Tensor  # (B,), int64, how many were taken so far
+
+
+class AttentionGRU(RecurrentCell[AttentionState]):
+    """GRU with attention over its own last `window` hidden states.
+
+    The step is numbered t, as the window needs it::
+
+        h_t    = GRU(x_t, h_{t-1})
+        q_t    = W_q h_t,   k_t = W_k h_t
+        e_tj   = v · tanh(q_t + k_j)               score=additive, Bahdanau et al. 2015
+        e_tj   = q_t · k_j / √D                    score=dot, Vaswani et al. 2017
+        a_t    = softmax over j of e_t,            j = max(0, t - window + 1), ..., t
+        c_t    = Σ_j a_tj h_j
+        y_t    = W_o [h_t; c_t] + b_o
+
+    With several heads, each has the features D = H / heads of q, k, v and h to itself and its own
+    softmax; the contexts are put side by side. The newest state is part of the window, so there is
+    always something to attend to. The attention reads the recurrence and does not feed back
+    into it. Bahdanau et al. (https://arxiv.org/abs/1409.0473) attend from a decoder to an encoder;
+    here, as in self-attention (https://arxiv.org/abs/1706.03762), both ends are one sequence.
+
+    Parameters are those of the GRU under `gru.`, `query_key` (W_q above W_k, no bias), `v`
+    (additive only) and `output` (W_o, b_o).
+
+    Args:
+        input_size: I, features of an input step.
+        hidden_size: H, a multiple of `heads`.
+        window: W, the number of hidden states attended over.
+        heads: the number of attention heads.
+        score: how a query and a key are compared.
+        bias: whether the GRU and the output have biases.
+        reset_after: the GRU's reset convention.
+        init: the GRU's initialisation; the attention's is uniform in ±1/√(inputs).
+        kernel: `fused` runs the GRU first and then attends from all steps at once, which the
+            attention allows as it does not feed back; `reference` takes step after step.
+
+    Raises:
+        CellError: a size is not positive or does not fit `heads`, or `score`, `init` or `kernel`
+            is unknown.
+    """
+
+    name: ClassVar[str] = "attention_gru"
+
+    v: nn.Parameter | None  # (H,), the heads' vectors side by side
+    slots: Tensor  # (W,)
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int = 64,
+        *,
+        window: int = 16,
+        heads: int = 1,
+        score: Literal["additive", "dot"] = "additive",
+        bias: bool = True,
+        reset_after: bool = True,
+        init: Literal["torch", "keras"] = "torch",
+        kernel: Literal["fused", "reference"] = "fused",
+    ) -> None:
+        for knob, value in (("window", window), ("heads", heads)):
+            if value < 1:
+                raise CellError(f"{knob} must be at least 1, not {value}")
+        if score not in ("additive", "dot"):
+            raise CellError(f"score={score!r} is not one of additive, dot")
+        if kernel not in ("fused", "reference"):
+            raise CellError(f"kernel={kernel!r} is not one of fused, reference")
+        self.hidden_multiple = heads
+        super().__init__(input_size, hidden_size)
+        self.window = window
+        self.heads = heads
+        self.kernel = kernel
+        self.gru = GRU(input_size, hidden_size, bias=bias, reset_after=reset_after, init=init)
+        self.query_key = nn.Linear(hidden_size, 2 * hidden_size, bias=False)
+        v = nn.Parameter(torch.empty(hidden_size)) if score == "additive" else None
+        self.register_parameter("v", v)
+        if v is not None:
+            bound = 1 / math.sqrt(hidden_size // heads)
+            nn.init.uniform_(v, -bound, bound)
+        self.output = nn.Linear(2 * hidden_size, hidden_size, bias=bias)
+        self.register_buffer("slots", torch.arange(window), persistent=False)
+
+    def initial_state(self, batch_size: int) -> AttentionState:
+        """A zero hidden state, which is not attended to, and an empty window."""
+        h = self._zeros(batch_size, self.hidden_size)
+        ring = self._zeros(batch_size, self.window, self.hidden_size)
+        steps = torch.zeros(batch_size, dtype=torch.int64, device=h.device)
+        return AttentionState(h, ring, torch.zeros_like(ring), steps)
+
+    def project(self, x: Tensor) -> Tensor:
+        """The GRU's projection: `(..., I)` to `(..., 3H)`."""
+        return self.gru.project(x)
+
+    def recur(self, u: Tensor, state: AttentionState) -> tuple[Tensor, AttentionState]:
+        """One step: `(B, 3H)` and the state to `(B, H)` and the next state."""
+        h, _ = self.gru.recur(u, HiddenState(state.h))
+        query, key = self.query_key(h).chunk(2, dim=-1)
+        slot = torch.arange(len(h), device=h.device), state.steps % self.window  # one per row
+        memory = state.memory.index_put(slot, h)
+        keys = state.keys.index_put(slot, key.to(state.keys.dtype))  # autocast narrows the key
+        steps = state.steps + 1
+        empty = self.slots >= steps.unsqueeze(1)  # (B, W), before the ring is full
+        return self._attend(h, query, memory, keys, empty), AttentionState(h, memory, keys, steps)
+
+    def unroll(
+        self, u: Tensor, batch_sizes: Sequence[int], state: AttentionState
+    ) -> tuple[Tensor, AttentionState]:
+        """All steps, by the kernel that was chosen; see the base class for the shapes.
+
+        The fused kernel puts the W states of the ring, oldest first, before those of the sequence.
+        Time e of this longer sequence is then e - W of the given one, the window of step t ends at
+        e = W + t, and a row that has taken s steps has no state before e = W - s.
+        """
+        if self.kernel == "reference":
+            return super().unroll(u, batch_sizes, state)
+        h, (h_last,) = self.gru.unroll(u, batch_sizes, HiddenState(state.h))
+        query, key = self.query_key(h).chunk(2, dim=-1)
+
+        W, B = self.window, batch_sizes[0]
+        sizes = torch.tensor([B] * W + list(batch_sizes), device=u.device)
+        begins = sizes.cumsum(0) - sizes  # of each time e in the longer sequence
+        step = torch.repeat_interleave(torch.arange(len(batch_sizes), device=u.device), sizes[W:])
+        row = torch.arange(len(u), device=u.device) - (begins[W:] - W * B)[step]
+        oldest_first = (state.steps.unsqueeze(1) + self.slots) % W  # (B, W)
+        memory = self._prepend(state.memory, oldest_first, h)
+        keys = self._prepend(state.keys, oldest_first, key.to(state.keys.dtype))
+
+        time = step.unsqueeze(1) + 1 + self.slots  # (N, W), of each window
+        window = begins[time] + row.unsqueeze(1)
+        empty = time + state.steps[row].unsqueeze(1) < W
+        # As lookups in a table, whose gradient torch accumulates faster than that of indexing.
+        y = self._attend(h, query, F.embedding(window, memory), F.embedding(window, keys), empty)
+
+        rows = torch.arange(B, device=u.device)
+        lengths = (sizes[W:] > rows.unsqueeze(1)).sum(1)
+        steps = state.steps + lengths
+        time = lengths.unsqueeze(1) + (self.slots - steps.unsqueeze(1)) % W  # (B, W), of each slot
+        last = begins[time] + rows.unsqueeze(1)
+        return y, AttentionState(h_last, memory[last], keys[last], steps)
+
+    @staticmethod
+    def _prepend(ring: Tensor, order: Tensor, new: Tensor) -> Tensor:
+        """A ring `(B, W, H)`, its slots put in an order, before new rows `(N, H)`, time first."""
+        past = ring.gather(1, order.unsqueeze(2).expand_as(ring))
+        return torch.cat((past.transpose(0, 1).flatten(0, 1), new))
+
+    def _attend(
+        self, h: Tensor, query: Tensor, memory: Tensor, keys: Tensor, empty: Tensor
+    ) -> Tensor:
+        """Outputs `(B, H)` from states and queries `(B, H)`, windows `(B, W, H)` and their gaps."""
+        scores = self._scores(query.unsqueeze(1), keys).masked_fill(empty.unsqueeze(2), -math.inf)
+        weights = torch.softmax(scores, dim=1)  # (B, W, heads)
+        context = (weights.unsqueeze(3) * self._by_head(memory)).sum(1).flatten(1)
+        return self.output(torch.cat((h, context), dim=1))
+
+    def _scores(self, query: Tensor, keys: Tensor) -> Tensor:
+        """Compares `(B, 1, H)` with `(B, W, H)`, each head apart: `(B, W, heads)`."""
+        if self.v is not None:
+            return self._by_head(self.v * torch.tanh(query + keys)).sum(-1)
+        return self._by_head(query * keys).sum(-1) / math.sqrt(self.hidden_size // self.heads)
+
+    def _by_head(self, features: Tensor) -> Tensor:
+        """`(..., H)` to `(..., heads, D)`."""
+        return features.reshape(*features.shape[:-1], self.heads, -1)

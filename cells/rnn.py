@@ -1,0 +1,87 @@
+"""The plain recurrent network, with tanh or rectified units."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from cells.base import CellError, HiddenState
+from cells.stacked_gates import StackedGates
+
+NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu}
+
+
+class RNN(StackedGates[HiddenState]):
+    """Simple recurrent network (Elman 1990, "Finding structure in time").
+
+    With φ either tanh or relu::
+
+        h' = φ(W_ih x + b_ih + W_hh h + b_hh),   y = h'
+
+    Elman's logistic units and learnt readout are left out, the readout being
+    the harness's. Parameters are those of `nn.RNNCell`.
+
+    `nonlinearity=relu init=identity` is the IRNN of Le et al. 2015
+    (https://arxiv.org/abs/1504.00941): W_hh starts as the identity, W_ih at N(0, 0.001²) and the
+    biases at zero, so that at first the state is carried over unchanged.
+
+    Args:
+        input_size: I, features of an input step.
+        hidden_size: H.
+        nonlinearity: φ, `tanh` or `relu`.
+        bias: whether there are biases.
+        init: `torch` draws everything from ±1/√H; `keras` is Glorot uniform, orthogonal, zero;
+            `identity` see above.
+
+    Raises:
+        CellError: a size is not positive, or `nonlinearity` or `init` is unknown.
+    """
+
+    name: ClassVar[str] = "rnn"
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int = 64,
+        *,
+        nonlinearity: Literal["tanh", "relu"] = "tanh",
+        bias: bool = True,
+        init: Literal["torch", "keras", "identity"] = "torch",
+    ) -> None:
+        check_nonlinearity(nonlinearity)
+        super().__init__(input_size, hidden_size, gates=1, bias=bias)
+        self.nonlinearity = nonlinearity
+        self._initialise(init)
+
+    def initial_state(self, batch_size: int) -> HiddenState:
+        """Zeros."""
+        return HiddenState(self._zeros(batch_size, self.hidden_size))
+
+    def recur(self, u: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
+        """One step: `(B, H)` and the state to `(B, H)` and the next state."""
+        h = NONLINEARITIES[self.nonlinearity](torch.addmm(u, state.h, self.weight_hh.t()))
+        return h, HiddenState(h)
+
+    def _identity(self) -> None:
+        """As the IRNN: the identity, small inputs, the rest zero."""
+        for parameter in self.parameters():
+            nn.init.zeros_(parameter)
+        nn.init.normal_(self.weight_ih, std=0.001)
+        nn.init.eye_(self.weight_hh)
+
+    initialisations: ClassVar[Mapping[str, Callable[[Any], None]]] = {
+        **StackedGates.initialisations,
+        "identity": _identity,
+    }
+
+
+def check_nonlinearity(nonlinearity: str) -> None:
+    """Refuses a name that is not in `NONLINEARITIES`.
+
+    Raises:
+        CellError: with the valid names.
+    """
+    if nonlinearity not in NONLINEARITIES:
+        choices = ", ".join(NONLINEARITIES)
+        raise CellError(f"nonlinearity={nonlinearity!r} is not one of {choices}")

@@ -1,0 +1,159 @@
+"""torch's own recurrent layers behind the cell contract: the reference for values and speed."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from cells.base import HiddenState, RecurrentCell, StateT
+from cells.lstm import LSTMState
+from cells.rnn import check_nonlinearity
+
+_PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
+
+class TorchLayer(RecurrentCell[StateT]):
+    """A single torch layer as a cell, whole batches going to torch in one call.
+
+    `state_dict` has torch's cell names (`weight_ih`, not `layer.weight_ih_l0`), so it can be
+    exchanged with `nn.GRUCell` and its kind, and with this package's cells.
+    """
+
+    layer: nn.GRU | nn.LSTM | nn.RNN
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.register_state_dict_post_hook(_to_cell_names)
+        self.register_load_state_dict_pre_hook(_to_layer_names)
+
+    def project(self, x: Tensor) -> Tensor:
+        """The input itself: torch projects it inside the layer."""
+        return x
+
+    def recur(self, u: Tensor, state: StateT) -> tuple[Tensor, StateT]:
+        """One step, as a sequence of length 1."""
+        return self.unroll(u, [len(u)], state)
+
+    def unroll(self, u: Tensor, batch_sizes: Sequence[int], state: StateT) -> tuple[Tensor, StateT]:
+        """All steps in one call of the layer; see the base class for the shapes."""
+        steps, rows = len(batch_sizes), batch_sizes[0]
+        if batch_sizes[-1] == rows:  # no row ends early, and torch has faster kernels for that
+            y, final = self._run(u.unflatten(0, (steps, rows)), state)
+            return y.flatten(0, 1), final
+        packed = PackedSequence(u, torch.tensor(batch_sizes, device="cpu"))
+        packed, final = self._run(packed, state)
+        return packed.data, final
+
+    @abstractmethod
+    def _run(self, x: Tensor | PackedSequence, state: StateT) -> tuple[Any, StateT]:
+        """Calls the layer on `(T, B, I)` or a PackedSequence; the outputs are of the same kind."""
+
+
+class _HiddenLayer(TorchLayer[HiddenState]):
+    """A layer whose state is its output."""
+
+    def initial_state(self, batch_size: int) -> HiddenState:
+        """Zeros."""
+        return HiddenState(self._zeros(batch_size, self.hidden_size))
+
+    def _run(self, x: Tensor | PackedSequence, state: HiddenState) -> tuple[Any, HiddenState]:
+        y, h = self.layer(x, state.h.unsqueeze(0))
+        return y, HiddenState(h.squeeze(0))
+
+
+class TorchGRU(_HiddenLayer):
+    """`nn.GRU`, the equations of `cells.gru.GRU` with `reset_after=True`.
+
+    Args:
+        input_size: I, features of an input step.
+        hidden_size: H.
+        bias: whether the gates have biases.
+
+    Raises:
+        CellError: a size is not positive.
+    """
+
+    name: ClassVar[str] = "torch_gru"
+
+    def __init__(self, input_size: int, hidden_size: int = 64, *, bias: bool = True) -> None:
+        super().__init__(input_size, hidden_size)
+        self.layer = nn.GRU(input_size, hidden_size, bias=bias)
+
+
+class TorchLSTM(TorchLayer[LSTMState]):
+    """`nn.LSTM`, the equations of `cells.lstm.LSTM` without peepholes.
+
+    Args:
+        input_size: I, features of an input step.
+        hidden_size: H.
+        bias: whether the gates have biases.
+
+    Raises:
+        CellError: a size is not positive.
+    """
+
+    name: ClassVar[str] = "torch_lstm"
+
+    def __init__(self, input_size: int, hidden_size: int = 64, *, bias: bool = True) -> None:
+        super().__init__(input_size, hidden_size)
+        self.layer = nn.LSTM(input_size, hidden_size, bias=bias)
+
+    def initial_state(self, batch_size: int) -> LSTMState:
+        """Zeros."""
+        h = self._zeros(batch_size, self.hidden_size)
+        return LSTMState(h, torch.zeros_like(h))
+
+    def _run(self, x: Tensor | PackedSequence, state: LSTMState) -> tuple[Any, LSTMState]:
+        y, (h, c) = self.layer(x, (state.h.unsqueeze(0), state.c.unsqueeze(0)))
+        return y, LSTMState(h.squeeze(0), c.squeeze(0))
+
+
+class TorchRNN(_HiddenLayer):
+    """`nn.RNN`, the equations of `cells.rnn.RNN`.
+
+    Args:
+        input_size: I, features of an input step.
+        hidden_size: H.
+        nonlinearity: `tanh` or `relu`.
+        bias: whether there are biases.
+
+    Raises:
+        CellError: a size is not positive, or `nonlinearity` is unknown.
+    """
+
+    name: ClassVar[str] = "torch_rnn"
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int = 64,
+        *,
+        nonlinearity: Literal["tanh", "relu"] = "tanh",
+        bias: bool = True,
+    ) -> None:
+        check_nonlinearity(nonlinearity)
+        super().__init__(input_size, hidden_size)
+        self.layer = nn.RNN(input_size, hidden_size, nonlinearity=nonlinearity, bias=bias)
+
+
+# Module functions, not methods or closures: a cell with these hooks can be copied and pickled.
+def _to_cell_names(
+    _module: nn.Module, state_dict: dict[str, Any], prefix: str, _metadata: object
+) -> None:
+    for name in _PARAMETERS:
+        _rename(state_dict, f"{prefix}layer.{name}_l0", f"{prefix}{name}")
+
+
+def _to_layer_names(
+    _module: nn.Module, state_dict: dict[str, Any], prefix: str, *_: object
+) -> None:
+    for name in _PARAMETERS:
+        _rename(state_dict, f"{prefix}{name}", f"{prefix}layer.{name}_l0")
+
+
+def _rename(state_dict: dict[str, Any], old: str, new: str) -> None:
+    if old in state_dict:
+        state_dict[new] = state_dict.pop(old)

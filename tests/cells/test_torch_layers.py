@@ -1,0 +1,76 @@
+"""torch's layers as cells: their weights can be exchanged with torch's cells and with ours."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import nn
+
+from cells.gru import GRU
+from cells.lstm import LSTM
+from cells.rnn import RNN
+from cells.torch_layers import TorchGRU, TorchLSTM, TorchRNN
+
+I, H = 3, 5
+
+TRIPLES = pytest.mark.parametrize(
+    ("make_layer", "make_cell", "make_torch"),
+    [
+        pytest.param(TorchGRU, GRU, nn.GRUCell, id="gru"),
+        pytest.param(TorchLSTM, LSTM, nn.LSTMCell, id="lstm"),
+        pytest.param(TorchRNN, RNN, nn.RNNCell, id="rnn"),
+    ],
+)
+
+
+@TRIPLES
+@pytest.mark.parametrize("bias", [True, False])
+def test_weights_go_round_torchs_cell_our_cell_and_the_layer(
+    make_layer, make_cell, make_torch, bias, assert_equal
+):
+    original = make_torch(I, H, bias=bias)
+    layer, cell, back = (m(I, H, bias=bias) for m in (make_layer, make_cell, make_torch))
+    layer.load_state_dict(original.state_dict())
+    cell.load_state_dict(layer.state_dict())
+    back.load_state_dict(cell.state_dict())
+    layer.load_state_dict(cell.state_dict())
+
+    assert_equal(dict(back.state_dict()), dict(original.state_dict()))
+    assert list(layer.state_dict()) == list(original.state_dict())
+    x = torch.randn(2, 4, I)
+    assert_equal(layer(x), cell(x))
+
+
+@TRIPLES
+@pytest.mark.parametrize(
+    "duplicate", [copy.deepcopy, lambda cell: pickle.loads(pickle.dumps(cell))]
+)
+def test_a_copy_exchanges_weights_too(make_layer, make_cell, make_torch, duplicate, assert_equal):
+    original = make_layer(I, H)
+    layer, cell = duplicate(original), make_cell(I, H)
+    layer.load_state_dict(cell.state_dict())
+    assert_equal(dict(layer.state_dict()), dict(cell.state_dict()))
+    assert not torch.equal(original.state_dict()["weight_ih"], cell.weight_ih)
+
+
+@TRIPLES
+def test_names_hold_inside_a_larger_module(make_layer, make_cell, make_torch, assert_equal):
+    ours = nn.ModuleDict({"first": make_cell(I, H), "second": make_cell(H, H)})
+    torchs = nn.ModuleDict({"first": make_layer(I, H), "second": make_layer(H, H)})
+    torchs.load_state_dict(ours.state_dict())
+    assert_equal(dict(torchs.state_dict()), dict(ours.state_dict()))
+    assert list(torchs.state_dict()) == list(ours.state_dict())
+
+
+@TRIPLES
+def test_loading_leaves_the_given_weights_alone_and_refuses_strangers(
+    make_layer, make_cell, make_torch
+):
+    weights = make_cell(I, H).state_dict()
+    names = list(weights)
+    layer = make_layer(I, H)
+    layer.load_state_dict(weights)
+    assert list(weights) == names
+    with pytest.raises(RuntimeError, match="weight_peephole"):
+        layer.load_state_dict(weights | {"weight_peephole": torch.zeros(3, H)})

@@ -1,0 +1,74 @@
+"""Fixtures that several folders of tests share."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.plugins import registry
+
+SMALL = [
+    "logger=none",
+    "train.max_steps=3",
+    "train.eval_every=2",
+    "train.batch_size=4",
+    "cell.hidden_size=8",
+    "model.embedding_size=5",
+]
+"""Overrides that make any run a matter of milliseconds."""
+
+
+@pytest.fixture
+def small() -> list[str]:
+    return list(SMALL)
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def plugin_folder(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """A folder whose files are plugins for the length of a test."""
+    folder = tmp_path_factory.mktemp("plugins")
+    monkeypatch.setenv("RECURBENCH_PLUGINS", str(folder))
+    registry.cache_clear()
+    yield folder
+    registry.cache_clear()
+
+
+@pytest.fixture
+def command(workplace: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `recurbench` as a program in an empty folder."""
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "harness.cli", *arguments],
+            cwd=workplace,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run
+
+
+@pytest.fixture
+def read_records(workplace: Path) -> Callable[[], list[dict]]:
+    """All records below the current folder's `results`."""
+
+    def read() -> list[dict]:
+        paths = sorted((workplace / "results" / "runs").rglob("*.json"))
+        return [json.loads(path.read_text()) for path in paths]
+
+    return read
