@@ -1,0 +1,136 @@
+"""The copying task asks for what it shows, and its floors are exact."""
+
+import math
+from itertools import islice
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from tasks.base import IGNORE_INDEX, Batch, Task, TaskError
+from tasks.copying import Copying
+
+SCORES = ["recall", "every"]
+
+
+def ready(*, batch_size: int = 7, seed: int = 0, **knobs) -> Copying:
+    task = Copying(**{"eval_sequences": 300, **knobs})
+    task.bind(batch_size=batch_size, seed=seed)
+    task.setup()
+    return task
+
+
+def scores(task: Task, batches, predict) -> dict[str, float]:
+    metrics = task.metrics()
+    for batch in batches:
+        metrics.update(predict(batch).flatten(0, 1), batch.targets.flatten())
+    return {name: float(value) for name, value in metrics.compute().items()}
+
+
+def memoryless(task: Copying):
+    """Knows how far the sequence has come, but not which symbols were shown."""
+
+    def predict(batch: Batch) -> torch.Tensor:
+        logits = torch.full((*batch.inputs.shape, task.spec.output_size), -1e9)
+        logits[:, -task.symbols :, : task.alphabet] = 0
+        logits[:, : -task.symbols, -1] = 0
+        return logits
+
+    return predict
+
+
+def with_memory(task: Copying):
+    def predict(batch: Batch) -> torch.Tensor:
+        answers = torch.full_like(batch.inputs, task.spec.output_size - 1)
+        answers[:, -task.symbols :] = batch.inputs[:, : task.symbols]
+        return 1e3 * F.one_hot(answers, task.spec.output_size).float()
+
+    return predict
+
+
+@pytest.mark.parametrize("delay", [1, 100, 1000])
+def test_the_floor_of_the_published_layout_is_the_published_one(delay):
+    every = Copying(symbols=10, delay=delay, alphabet=8, score="every")
+    assert every.memoryless_loss == pytest.approx(10 * math.log(8) / (delay + 20))
+    assert Copying(symbols=10, delay=delay).memoryless_loss == pytest.approx(math.log(8))
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize(("symbols", "delay", "alphabet"), [(5, 9, 8), (3, 1, 2)])
+def test_a_memoryless_predictor_scores_the_floor(score, symbols, delay, alphabet):
+    task = ready(symbols=symbols, delay=delay, alphabet=alphabet, score=score, eval_sequences=9000)
+    found = scores(task, task.test_dataloader(), memoryless(task))
+    assert found["loss"] == pytest.approx(task.memoryless_loss, rel=1e-6)
+    assert found["accuracy"] == pytest.approx(task.references()["chance"], abs=0.01)
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_a_predictor_with_memory_is_always_right_at_every_delay(score):
+    task = ready(score=score, delay=3)
+    for batches in (task.test_dataloader(), *task.extra_test_dataloaders().values()):
+        found = scores(task, batches, with_memory(task))
+        assert found == {"accuracy": task.references()["optimal"], "loss": 0.0}
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_the_loss_counts_the_positions_that_the_metrics_count(score):
+    task = ready(score=score)
+    batch = next(iter(task.train_dataloader()))
+    logits = torch.randn(*batch.inputs.shape, task.spec.output_size)
+    loss = task.loss(logits.flatten(0, 1), batch.targets.flatten())
+    assert scores(task, [batch], lambda _: logits)["loss"] == pytest.approx(loss.item())
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_the_example_in_the_docstring_holds(score):
+    lines = [line.split() for line in Copying.__doc__.splitlines()]
+    shown, asked = (line[1:] for line in lines if line[:1] in (["input"], ["target"]))
+    task = Copying(symbols=3, delay=4, score=score)
+    uncounted = IGNORE_INDEX if score == "recall" else task.blank
+    ids = {"_": task.blank, ">": task.go, ".": uncounted, "2": 2, "5": 5, "1": 1}
+    batch = task.layout(torch.tensor([[2, 5, 1]]), delay=4)
+    assert batch.inputs.tolist() == [[ids[symbol] for symbol in shown]]
+    assert batch.targets.tolist() == [[ids[symbol] for symbol in asked]]
+
+
+def test_longer_delays_are_further_test_splits():
+    task = ready(symbols=3, delay=7)
+    lengths = {
+        name: next(iter(batches)).inputs.shape[1]
+        for name, batches in task.extra_test_dataloaders().items()
+    }
+    assert lengths == {"delay_14": 14 + 6, "delay_28": 28 + 6}
+
+
+def test_evaluation_splits_have_their_own_sequences_of_the_given_number():
+    task = ready(eval_sequences=300)
+    splits = [
+        task.val_dataloader(),
+        task.test_dataloader(),
+        *task.extra_test_dataloaders().values(),
+    ]
+    recalled = [torch.cat([batch.targets[:, -5:] for batch in split]) for split in splits]
+    assert [len(rows) for rows in recalled] == [300] * 4
+    assert len({str(rows.tolist()) for rows in recalled}) == 4
+
+
+def test_every_training_step_has_fresh_sequences_of_all_symbols():
+    batches = list(islice(ready().train_dataloader(), 20))
+    assert len({str(batch.inputs.tolist()) for batch in batches}) == 20
+    assert set(torch.cat([batch.inputs for batch in batches]).unique().tolist()) == set(range(10))
+
+
+@pytest.mark.parametrize(
+    ("knobs", "message"),
+    [
+        ({"symbols": 0}, "symbols must be above 0, not 0"),
+        ({"delay": -1}, "delay must be above 0, not -1"),
+        ({"eval_sequences": 0}, "eval_sequences must be above 0, not 0"),
+        ({"alphabet": 1}, "alphabet must be at least 2, not 1"),
+        ({"score": "all"}, "score must be one of recall, every, not all"),
+    ],
+)
+def test_a_bad_knob_is_named_with_what_would_be_right(knobs, message):
+    with pytest.raises(TaskError) as error:
+        Copying(**knobs)
+    assert str(error.value).startswith(message)
