@@ -139,3 +139,7 @@ class _Version(argparse.Action):
 
         say(version("recurbench"))
         parser.exit()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

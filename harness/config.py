@@ -1,11 +1,13 @@
 """The sections of a configuration: their types, their limits and how Hydra learns of them."""
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from harness.errors import UserError, nearest
 from harness.plugins import Plugin, registry
@@ -117,14 +119,18 @@ def resolve(composed: DictConfig) -> Config:
     Raises:
         UserError: names the option, its value and what would be right.
     """
-    config: Config = OmegaConf.to_object(composed)  # type: ignore[assignment]
+    try:
+        config: Config = OmegaConf.to_object(composed)  # type: ignore[assignment]
+    except OmegaConfBaseException as error:  # `???`, or an interpolation that leads nowhere
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{error.full_key}: {reason}") from error
     config.cell = dataclasses.asdict(config.cell)
     config.task = dataclasses.asdict(config.task)
     _check_limits("", config)
     for section in ("model", "optimizer", "train", "budget", "trainer"):
         _check_limits(f"{section}.", getattr(config, section))
     for kind in ("cell", "task"):
-        _check_choices(plugin_of(config, kind), getattr(config, kind))
+        _check_knobs(plugin_of(config, kind), getattr(config, kind))
     if config.train.max_steps is None and config.train.max_seconds is None:
         raise UserError("train.max_steps and train.max_seconds are both null; set one of them")
     if config.optimizer.schedule == "cosine" and config.train.max_steps is None:
@@ -152,6 +158,7 @@ def _check_limits(prefix: str, section: Any) -> None:
         rules = option.metadata
         if value is None:
             continue
+        _check_finite(prefix + option.name, value)
         if "choices" in rules and value not in rules["choices"]:
             raise UserError(f"{prefix}{option.name}={value}{nearest(value, rules['choices'])}")
         for rule, holds in (
@@ -164,8 +171,18 @@ def _check_limits(prefix: str, section: Any) -> None:
                 raise UserError(f"{prefix}{option.name}={value}: must be {words} {rules[rule]:g}")
 
 
-def _check_choices(plugin: Plugin, section: dict[str, Any]) -> None:
+def _check_knobs(plugin: Plugin, section: dict[str, Any]) -> None:
+    if set(section) != {"name", *(knob.name for knob in plugin.knobs)}:
+        # Its knobs are another plugin's: only the choice of the group brings both.
+        raise UserError(f"{plugin.kind}.name={plugin.name}: write {plugin.kind}={plugin.name}")
     for knob in plugin.knobs:
-        value = section[knob.name]
+        value, option = section[knob.name], f"{plugin.kind}.{knob.name}"
         if knob.choices and value not in knob.choices:
-            raise UserError(f"{plugin.kind}.{knob.name}={value}{nearest(str(value), knob.choices)}")
+            raise UserError(f"{option}={value}{nearest(str(value), knob.choices)}")
+        _check_finite(option, value)
+
+
+def _check_finite(option: str, value: Any) -> None:
+    for number in value if isinstance(value, list) else [value]:
+        if isinstance(number, float) and not math.isfinite(number):
+            raise UserError(f"{option}={value}: must be finite")

@@ -21,7 +21,7 @@ class Entry:
         spread: sample standard deviation of the test score over seeds; None for one seed.
         seeds: completed seeds of the chosen trial.
         trials: optimizer settings that were tried.
-        failed: runs of all trials that did not complete.
+        failed: runs of all trials that did not complete with a finite score.
         train_seconds: mean over seeds; evaluation is not counted.
     """
 
@@ -110,15 +110,15 @@ def _build_entry(runs: list[Record], metric: str | None, sign: int) -> Entry:
     by_trial: dict[str, list[Record]] = defaultdict(list)
     for run in runs:
         by_trial[identity(run["optimizer"])].append(run)
-    completed = {
-        trial: [run for run in group if run["status"] == "completed"]
-        for trial, group in by_trial.items()
+    completed = {  # in an order that settles ties, whatever the order of the records
+        trial: [run for run in by_trial[trial] if _has_score(run, metric)]
+        for trial in sorted(by_trial)
     }
     facts: dict[str, Any] = {
         "label": runs[0]["entry"]["label"],
         "cell": runs[0]["cell"]["name"],
         "trials": len(by_trial),
-        "failed": sum(run["status"] != "completed" for run in runs),
+        "failed": sum(not _has_score(run, metric) for run in runs),
     }
     most = max(len(group) for group in completed.values())
     if most == 0 or metric is None:
@@ -150,6 +150,13 @@ def _ranked(entries: list[Entry], sign: int) -> list[Entry]:
     ranked = [replace(entry, rank=values.index(value) + 1) for value, entry in scored]
     unscored = sorted((e for e in entries if e.test is None), key=lambda e: e.label)
     return ranked + unscored
+
+
+def _has_score(run: Record, metric: str | None) -> bool:
+    """Whether a run completed, and with finite scores; a record has null for others."""
+    return run["status"] == "completed" and all(
+        run["metrics"][split][metric] is not None for split in ("val", "test")
+    )
 
 
 def _mean(runs: list[Record], split: str, metric: str) -> float:

@@ -97,6 +97,9 @@ class WandbMirror(Mirror):
     def finish(self, summary: Point, completed: bool) -> None:
         """Sets the summary to the record's metrics and closes the run."""
         try:
+            # The last point is held back until a later one; committed after the summary it would
+            # overwrite the best checkpoint's scores with the last evaluation's.
+            self._run.log({}, commit=True)
             self._run.summary.update(summary)
         finally:
             self._run.finish(exit_code=0 if completed else 1)

@@ -49,13 +49,17 @@ def compose_jobs(overrides: list[str], multirun: bool) -> tuple[list[DictConfig]
         params = whole.hydra.sweeper.params or {}
         parsed = _parse([f"{key}={value}" for key, value in params.items()]) + parsed
         _check_groups(parsed)
-        (jobs,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
+        try:
+            (jobs,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
+        except HydraException as error:  # such as interval(), which other sweepers take
+            raise UserError(_first_line(error)) from error
         return [_compose(job) for job in jobs], True
 
 
 def _parse(overrides: list[str]) -> list[Override]:
     try:
-        return OverridesParser.create().parse_overrides(overrides)
+        loader = GlobalHydra.instance().config_loader()
+        return OverridesParser.create(loader).parse_overrides(overrides)
     except HydraException as error:
         raise UserError(f"cannot read the override: {_first_line(error)}") from error
 
@@ -65,8 +69,12 @@ def _check_groups(overrides: list[Override]) -> None:
     loader = GlobalHydra.instance().config_loader()
     for override in overrides:
         group = _group_of(override)
-        if group is None or override.is_delete():
+        if group is None:
             continue
+        value = override.value()
+        several = isinstance(value, list) and group != "logger"
+        if several or value is None or override.is_delete() or "@" in override.get_key_element():
+            raise UserError(f"{override.input_line}: choose one, as in {group}=NAME")
         options = loader.get_group_options(group)
         for choice in _choices(override):
             if choice not in options:
@@ -98,8 +106,11 @@ def _broken(kind: str, name: str) -> str:
 def _compose(overrides: list[str], return_hydra_config: bool = False) -> DictConfig:
     """Composes one job; an error becomes one line about the override that caused it."""
     try:
-        return compose("config", overrides, return_hydra_config=return_hydra_config)
-    except (HydraException, OmegaConfBaseException) as error:
+        composed = compose("config", overrides, return_hydra_config=return_hydra_config)
+        if any(_adds(override) for override in _parse(overrides)):
+            _check_keys(overrides)  # `+` would add an option that nothing reads
+        return composed
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         _check_keys(overrides)
         cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
         key = getattr(cause, "full_key", None)
@@ -111,9 +122,12 @@ def _check_keys(overrides: list[str]) -> None:
     """Refuses a key that the chosen groups do not have."""
     parsed = _parse(overrides)
     chosen = [str(o.input_line) for o in parsed if _group_of(o)]
-    composed = compose("config", chosen, return_hydra_config=True)
+    try:
+        composed = compose("config", chosen, return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException, ValueError):
+        return  # the choices themselves do not go together; Hydra says why
     for override in parsed:
-        if _group_of(override):
+        if _group_of(override) or (_adds(override) and _is_open(override)):
             continue
         node: Any = composed
         parts = override.get_key_element().lstrip("+~").split(".")
@@ -130,15 +144,21 @@ def _check_keys(overrides: list[str]) -> None:
             node = OmegaConf.select(node, part)
 
 
+def _adds(override: Override) -> bool:
+    return override.is_add() or override.is_force_add()
+
+
+def _is_open(override: Override) -> bool:
+    """Whether `+` may add keys there: Hydra's plugins and loggers take options of their own."""
+    return override.get_key_element().lstrip("+").startswith(("hydra.", "logger."))
+
+
 def _group_of(override: Override) -> str | None:
     """The config group that an override chooses from, if it does."""
     group = override.get_key_element().lstrip("+~").partition("@")[0]
+    parent, _, name = group.rpartition("/")
     loader = GlobalHydra.instance().config_loader()
-    return (
-        group
-        if loader.list_groups(group.rpartition("/")[0]).count(group.rpartition("/")[2])
-        else None
-    )
+    return group if name in loader.list_groups(parent) else None
 
 
 def _first_line(error: BaseException) -> str:

@@ -117,7 +117,7 @@ def registry() -> Registry:
     for kinds, origin, release, load in _sources():
         try:
             candidates = load()
-        except Exception as error:  # a plugin may raise anything while it is imported
+        except (Exception, SystemExit) as error:  # a plugin may do anything while it is imported
             found.broken.append(Broken("/".join(kinds), origin, _import_error(error)))
             continue
         for cls in candidates:
@@ -131,18 +131,28 @@ def describe(kind: str, cls: type, origin: str, release: str) -> Plugin:
     """Reads a class's name and knobs.
 
     Raises:
-        PluginError: it has no name, or a knob without a type or default, or of another type.
+        PluginError: it has no name or lacks methods, or a knob without a type or default, or of
+            another type.
     """
     name = cls.__dict__.get("name")
     if not isinstance(name, str) or not name:
         raise PluginError(f'{_where(cls)}: add the class attribute name = "..."')
+    missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
+    if missing:
+        raise PluginError(f"{_where(cls)}: add what it lacks of the contract: {missing}")
+    knobs = tuple(_knobs(cls))
+    if kind == "cell" and "hidden_size" not in {knob.name for knob in knobs}:
+        raise PluginError(f"{_where(cls)}: add the constructor argument `hidden_size: int = 64`")
     source = Path(inspect.getfile(cls)).read_bytes()
     digest = hashlib.sha256(source).hexdigest()[:12]
-    return Plugin(kind, name, cls, origin, f"{release}+{digest}", tuple(_knobs(cls)))
+    return Plugin(kind, name, cls, origin, f"{release}+{digest}", knobs)
 
 
 def _knobs(cls: type) -> Iterator[Knob]:
-    hints = typing.get_type_hints(inspect.getattr_static(cls, "__init__"))
+    try:
+        hints = typing.get_type_hints(inspect.getattr_static(cls, "__init__"))
+    except NameError as error:
+        raise PluginError(f"{_where(cls)}: a knob's type: {error}; import it") from error
     for parameter in inspect.signature(cls).parameters.values():
         if parameter.name == PROVIDED:
             continue
@@ -156,15 +166,28 @@ def _knobs(cls: type) -> Iterator[Knob]:
         if parameter.default is parameter.empty:
             raise PluginError(f"{where} has no default; give it one, as in `window: int = 16`")
         annotation = hints[parameter.name]
-        if typing.get_origin(annotation) is Literal:
-            yield Knob(parameter.name, str, parameter.default, typing.get_args(annotation))
+        if _is_choice(annotation):
+            knob = Knob(parameter.name, str, parameter.default, typing.get_args(annotation))
         elif _supported(annotation):
-            yield Knob(parameter.name, annotation, parameter.default)
+            knob = Knob(parameter.name, annotation, parameter.default)
         else:
             raise PluginError(
                 f"{where}: a configuration cannot hold {annotation}; use int, float, bool, str, "
                 "a Literal of strings, a list of these, or one of these | None"
             )
+        fits = knob.default in knob.choices if knob.choices else _fits(knob.default, knob.type)
+        if not fits:
+            raise PluginError(
+                f"{where}: its default {knob.default!r} is not of its type {knob.type_name}; "
+                f"change one, as in `{knob.name}: int | None = None`"
+            )
+        yield knob
+
+
+def _is_choice(annotation: Any) -> bool:
+    """Whether it is a Literal of strings."""
+    strings = all(isinstance(choice, str) for choice in typing.get_args(annotation))
+    return typing.get_origin(annotation) is Literal and strings
 
 
 def _supported(annotation: Any) -> bool:
@@ -175,6 +198,16 @@ def _supported(annotation: Any) -> bool:
         others = [argument for argument in arguments if argument is not type(None)]
         return len(others) == 1 and len(arguments) == 2 and _supported(others[0])
     return typing.get_origin(annotation) is list and arguments[0] in SCALARS
+
+
+def _fits(value: Any, annotation: Any) -> bool:
+    """Whether a default has its annotated type, which is a supported one."""
+    arguments = typing.get_args(annotation)
+    if typing.get_origin(annotation) is list:
+        return isinstance(value, list) and all(_fits(item, arguments[0]) for item in value)
+    if arguments:
+        return any(_fits(value, argument) for argument in arguments)
+    return type(value) in ((int, float) if annotation is float else (annotation,))
 
 
 Source = tuple[tuple[str, ...], str, str, Callable[[], list[type]]]
@@ -191,6 +224,8 @@ def _sources() -> Iterator[Source]:
             origin = f"{package.__name__}/{info.name}.py"
             yield (kind,), origin, release, partial(_import_module, module)
     for folder in filter(None, os.environ.get("RECURBENCH_PLUGINS", "").split(os.pathsep)):
+        if not Path(folder).expanduser().is_dir():
+            yield tuple(CONTRACTS), folder, "file", _refuse_missing_folder
         for file in sorted(Path(folder).expanduser().glob("*.py")):
             yield tuple(CONTRACTS), str(file), "file", partial(_import_file, file)
     for kind in CONTRACTS:
@@ -206,20 +241,24 @@ def _load(point: EntryPoint) -> list[type]:
 
 
 def _classes(module: types.ModuleType) -> list[type]:
-    """The concrete plugin classes that a module defines, not those it imports."""
+    """The concrete or named plugin classes that a module defines, not those it imports."""
     return [
         cls
         for cls in vars(module).values()
         if inspect.isclass(cls)
         and cls.__module__ == module.__name__
         and issubclass(cls, tuple(CONTRACTS.values()))
-        and not inspect.isabstract(cls)
+        and (not inspect.isabstract(cls) or "name" in vars(cls))
         and not cls.__name__.startswith("_")
     ]
 
 
 def _import_module(name: str) -> list[type]:
     return _classes(importlib.import_module(name))
+
+
+def _refuse_missing_folder() -> list[type]:
+    raise PluginError("no such folder; correct RECURBENCH_PLUGINS")
 
 
 def _import_file(file: Path) -> list[type]:
@@ -246,7 +285,7 @@ def _where(cls: type) -> str:
         return cls.__qualname__
 
 
-def _import_error(error: Exception) -> str:
+def _import_error(error: BaseException) -> str:
     """What went wrong while importing, with the innermost place in the plugin's own code."""
     if isinstance(error, SyntaxError):
         return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"

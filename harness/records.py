@@ -62,13 +62,24 @@ def write(path: Path, record: Record) -> None:
         raise
 
 
+def make_writable(folder: Path) -> None:
+    """Makes a folder and proves that files can be written there; root's permissions say little.
+
+    Raises:
+        OSError: they cannot.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
 def read(path: Path) -> Record | Damaged:
     """Reads one record, or says what is wrong with its file."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         return Damaged(path, error.strerror or str(error))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return Damaged(path, f"not JSON: {error}")
     if not isinstance(record, dict):
         return Damaged(path, "not a JSON object")

@@ -34,13 +34,16 @@ class Row:
 def rows(track: Track) -> list[Row]:
     """The table of a track, best first, each reference where its score would stand."""
     sign = -1 if track.higher_is_better else 1
+
+    def place(score: float | None) -> float:
+        return float("inf") if score is None else sign * score
+
     found: list[tuple[float, Row]] = []
     for entry in track.entries:
-        score = float("inf") if entry.test is None else sign * entry.test
-        found.append((score, Row(_cells(entry, track), best=entry.rank == 1)))
+        found.append((place(entry.test), Row(_cells(entry, track), best=entry.rank == 1)))
     for name, value in track.references.items():
-        cells = ("", name, "", f"{value:.4g}", "", "", "", "", "")
-        found.append((sign * value, Row(cells, reference=True)))
+        cells = ("", name, "", _optional(value, ".4g"), "", "", "", "", "")
+        found.append((place(value), Row(cells, reference=True)))
     return [row for _, row in sorted(found, key=lambda pair: pair[0])]
 
 
@@ -104,7 +107,7 @@ def as_terminal(tracks: list[Track]) -> str:
     tables = [part for track in tracks for part in (_table(track), Text())]
     width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 120
     buffer = io.StringIO()
-    console = Console(file=buffer, force_terminal=sys.stdout.isatty(), width=width)
+    console = Console(file=buffer, force_terminal=sys.stdout.isatty(), width=width, emoji=False)
     console.print(Group(*tables))
     return buffer.getvalue().rstrip() + "\n"
 
@@ -117,7 +120,8 @@ def _table(track: Track) -> Table:
         caption_justify="left",
     )
     for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading in LEFT_ALIGNED else "right")
+        justify: Any = "left" if heading in LEFT_ALIGNED else "right"
+        table.add_column(heading, justify=justify, overflow="fold")
     for row in rows(track):
         style = "bold" if row.best else "dim italic" if row.reference else None
         table.add_row(*map(escape, row.cells), style=style)

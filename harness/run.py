@@ -87,6 +87,7 @@ class Prepared:
                     "skipped",
                     f"skipped    {self.title}: already completed, see {path} (rerun=true)",
                 )
+        require_writable(path.parent)
         say(f"{self.title}  [{self.identity.run_id}]")
         mirrors = Mirrors(config)
         mirrors.start(self._info())
@@ -140,6 +141,7 @@ def prepare(config: Config) -> Prepared:
     try:
         task = build_task(config)
         task.bind(batch_size=config.train.batch_size, seed=config.seed)
+        task.prepare_data()
         task.setup()
     except TaskError as error:
         raise UserError(f"task={config.task['name']}: {error}") from error
@@ -187,6 +189,18 @@ def make_cell(config: Config, input_size: int, hidden_size: int) -> RecurrentCel
 def flatten_metrics(metrics: dict[str, dict[str, float]]) -> dict[str, float]:
     """`{test: {accuracy: ..}}` as `{test/accuracy: ..}`, as loggers show them."""
     return {f"{split}/{name}": v for split, found in metrics.items() for name, v in found.items()}
+
+
+def require_writable(folder: Path) -> None:
+    """Refuses a folder that records could not be written to, before anything is trained.
+
+    Raises:
+        UserError: names the folder and the reason.
+    """
+    try:
+        records.make_writable(folder)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}; set results_dir") from error
 
 
 def _failed_early(config: Config, device: torch.device, started: str, error: Exception) -> Outcome:

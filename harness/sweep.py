@@ -20,7 +20,7 @@ from harness.console import complain, say
 from harness.errors import UserError
 from harness.loggers import Mirrors
 from harness.overrides import compose_jobs
-from harness.run import Outcome, build_task, execute, make_cell
+from harness.run import Outcome, build_task, execute, make_cell, require_writable
 from harness.train import choose_device
 from tasks.base import TaskError
 
@@ -54,6 +54,7 @@ def run(arguments: list[str]) -> int:
         return 0
     sweep = configs[0].sweep or datetime.now(UTC).strftime("%Y-%m-%d_%H-%M-%S")
     folder = Path(configs[0].results_dir) / "sweeps" / sweep
+    require_writable(folder)
     say(f"sweep {sweep}: {len(configs)} runs")
     _hydra([*arguments, f"sweep={sweep}"])
     return _summarise(folder, len(configs))
@@ -67,7 +68,6 @@ def check(config: Config) -> None:
     """
     choose_device(config.trainer.accelerator)
     Mirrors(config)
-    _check_writable(Path(config.results_dir))
     try:
         build_task(config)
     except TaskError as error:
@@ -134,11 +134,3 @@ def _say_how_to_sync(outcomes: list[Outcome]) -> None:
     folders = sorted({str(Path(o.offline).parent) for o in outcomes if o.offline})
     for folder in folders:
         say(f"wandb was offline; upload with: wandb sync {shlex.quote(folder)}/offline-run-*")
-
-
-def _check_writable(folder: Path) -> None:
-    existing = folder.absolute()
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise UserError(f"results_dir={folder}: cannot write to {existing}; choose another folder")

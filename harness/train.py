@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 
 from harness.callbacks import Recorder, Reporter
@@ -49,49 +49,65 @@ class Training:
 
     def run(self) -> None:
         """Fits, then evaluates the best checkpoint on `val`, `test` and further test splits."""
-        train = self.config.train
-        mode = "max" if self.module.higher_is_better else "min"
-        monitor = self.module.monitor
         shutil.rmtree(self.checkpoints, ignore_errors=True)
-        best = ModelCheckpoint(self.checkpoints, "best", monitor, mode=mode, save_weights_only=True)
-        callbacks = [self.recorder, Reporter(train, self.recorder, self.title), best]
-        if train.patience is not None:
-            callbacks.append(EarlyStopping(monitor, patience=train.patience, mode=mode))
-        trainer = Trainer(
-            accelerator="gpu" if self.device.type == "cuda" else "cpu",
-            devices=1,
-            precision=PRECISIONS[self.config.trainer.precision],  # type: ignore[arg-type]
-            max_epochs=-1,  # the recorder ends training, after a last evaluation
-            val_check_interval=train.eval_every,
-            check_val_every_n_epoch=None,
-            num_sanity_val_steps=0,
-            logger=False,
-            callbacks=callbacks,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
         try:
-            with quiet_lightning(), seeded(self.config.seed, "dropout"):
-                self._fit(trainer)
-                weights = torch.load(best.best_model_path, weights_only=True)["state_dict"]
-                self.module.load_state_dict(weights)
-                extra = self.task.extra_test_dataloaders()
-                loaders = [self.task.val_dataloader(), self.task.test_dataloader(), *extra.values()]
-                self.module.splits = ["val", "test", *(f"test_{name}" for name in extra)]
-                trainer.test(self.module, loaders, verbose=False)
+            with seeded(self.config.seed, "dropout"):
+                self.test(self.fit())
         finally:
             shutil.rmtree(self.checkpoints, ignore_errors=True)
 
-    def _fit(self, trainer: Trainer) -> None:
+    def fit(self) -> Path:
+        """Trains up to a limit; gives the checkpoint that was best on `val`.
+
+        Raises:
+            DivergedError: a loss or gradient was not finite.
+            KeyboardInterrupt: the user pressed Ctrl-C.
+        """
+        train, monitor = self.config.train, self.module.monitor
+        mode = "max" if self.module.higher_is_better else "min"
+        best = ModelCheckpoint(self.checkpoints, "best", monitor, mode=mode, save_weights_only=True)
+        reporter = Reporter(train, self.recorder, self.title)
+        callbacks: list[Callback] = [self.recorder, reporter, best]
+        if train.patience is not None:
+            callbacks.append(EarlyStopping(monitor, patience=train.patience, mode=mode))
         handler = signal.getsignal(signal.SIGINT)
         try:
-            trainer.fit(self.module, datamodule=self.task)
+            with quiet_lightning():
+                trainer = self._trainer(callbacks)
+                # Loaders, not the datamodule: its data is loaded, and fit would load it again.
+                trainer.fit(self.module, self.task.train_dataloader(), self.task.val_dataloader())
         except SystemExit:
             # Lightning turns Ctrl-C into an exit with code 1 and leaves the signal ignored.
             if not self.recorder.interrupted:
                 raise
             signal.signal(signal.SIGINT, handler)
             raise KeyboardInterrupt from None
+        return Path(best.best_model_path)
+
+    def test(self, checkpoint: Path) -> None:
+        """Evaluates a checkpoint on every split but the training's; the module keeps the scores."""
+        self.module.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"])
+        extra = self.task.extra_test_dataloaders()
+        self.module.splits = ["val", "test", *(f"test_{name}" for name in extra)]
+        loaders = [self.task.val_dataloader(), self.task.test_dataloader(), *extra.values()]
+        with quiet_lightning():
+            self._trainer([]).test(self.module, loaders, verbose=False)
+
+    def _trainer(self, callbacks: list[Callback]) -> Trainer:
+        return Trainer(
+            accelerator="gpu" if self.device.type == "cuda" else "cpu",
+            devices=1,
+            precision=PRECISIONS[self.config.trainer.precision],  # type: ignore[arg-type]
+            max_epochs=-1,  # the recorder ends training, after a last evaluation
+            val_check_interval=self.config.train.eval_every,
+            check_val_every_n_epoch=None,
+            num_sanity_val_steps=0,
+            logger=False,
+            callbacks=callbacks,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            enable_checkpointing=bool(callbacks),
+        )
 
     def cost(self) -> dict[str, Any]:
         """The record's `cost` section, so far."""
@@ -122,12 +138,17 @@ def choose_device(accelerator: str) -> torch.device:
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
     """Silences Lightning's banners and advice, which concern choices that the harness has made."""
-    names = ("pytorch_lightning", "lightning_fabric")
-    levels = {name: logging.getLogger(name).level for name in names}
-    for name in names:
-        logging.getLogger(f"{name}.utilities.rank_zero").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="pytorch_lightning")
-        yield
-    for name, level in levels.items():
-        logging.getLogger(f"{name}.utilities.rank_zero").setLevel(level)
+    loggers = [
+        logging.getLogger(f"{package}.utilities.rank_zero")
+        for package in ("pytorch_lightning", "lightning_fabric")
+    ]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="pytorch_lightning")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

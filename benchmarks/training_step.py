@@ -1,0 +1,97 @@
+"""Times the harness's training step against a bare PyTorch loop on the same model and batches.
+
+Both train the default GRU on default copying from equal weights; equal weights afterwards are
+asserted before any time is reported. Rounds alternate, and the ratio is taken round by round, as
+other programs disturb the machine.
+
+    python benchmarks/training_step.py [--rounds 15] [--steps 100] [hydra overrides]
+"""
+
+import argparse
+import io
+import itertools
+import statistics
+import tempfile
+import time
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from harness.config import Config, register, resolve
+from harness.loggers import Mirrors
+from harness.optimizers import build_optimizer
+from harness.overrides import compose_jobs
+from harness.run import Prepared, prepare
+from harness.train import Training
+
+
+def bare_loop(prepared: Prepared, steps: int) -> float:
+    """Seconds of a loop as one writes it without a framework."""
+    model, task, train = prepared.model, prepared.task, prepared.config.train
+    optimizer = build_optimizer(model.parameters(), prepared.config.optimizer)
+    model.train()
+    start = time.perf_counter()
+    for batch in itertools.islice(task.train_dataloader(), steps):
+        optimizer.zero_grad()
+        outputs, _ = model(batch.inputs)
+        loss = task.loss(outputs, batch.targets.flatten(0, 1))
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), train.gradient_clip)
+        optimizer.step()
+    return time.perf_counter() - start
+
+
+def harness_loop(prepared: Prepared, folder: Path) -> float:
+    """Seconds of the harness's training, evaluation not counted."""
+    training = Training(
+        prepared.config, prepared.task, prepared.model, torch.device("cpu"),
+        Mirrors(prepared.config), folder, "",
+    )  # fmt: skip
+    with redirect_stdout(io.StringIO()):  # its progress
+        training.fit()
+    return training.watch.seconds()
+
+
+def weights(prepared: Prepared) -> torch.Tensor:
+    """All weights of a model in one vector."""
+    return nn.utils.parameters_to_vector(prepared.model.parameters()).detach()
+
+
+def main() -> None:
+    """Measures and prints the ratio's median and spread."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--steps", type=int, default=100)
+    options, overrides = parser.parse_known_args()
+    limits = [f"train.max_steps={options.steps}", f"train.eval_every={options.steps}"]
+    register()
+    (composed,), _ = compose_jobs(["logger=none", *limits, *overrides], multirun=False)
+    config: Config = resolve(composed)
+    torch.set_num_threads(config.trainer.threads)
+    ratios, times = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for round_ in range(options.rounds + 1):
+            bare, ours = prepare(config), prepare(config)
+            pair = [("bare", bare), ("ours", ours)]
+            seconds = {}
+            for name, prepared in pair if round_ % 2 else reversed(pair):
+                run = bare_loop if name == "bare" else harness_loop
+                seconds[name] = run(
+                    prepared, options.steps if name == "bare" else Path(folder, "x")
+                )
+            assert torch.equal(weights(bare), weights(ours)), "the two did not train alike"
+            if round_:  # the first warms up
+                ratios.append(seconds["ours"] / seconds["bare"])
+                times.append(seconds["bare"] / options.steps * 1e3)
+    quartiles = statistics.quantiles(ratios, n=4)
+    print(f"bare loop: median {statistics.median(times):.2f} ms a step")
+    print(
+        f"harness / bare: median {quartiles[1]:.3f}, quartiles {quartiles[0]:.3f} to "
+        f"{quartiles[2]:.3f}, {options.rounds} rounds of {options.steps} steps"
+    )
+
+
+if __name__ == "__main__":
+    main()

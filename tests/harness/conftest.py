@@ -1,0 +1,74 @@
+"""What the harness's tests share: plugins in a temporary folder and composed configurations."""
+
+import copy
+import linecache
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
+
+from harness.config import Config, register, resolve
+from harness.overrides import compose_jobs
+from harness.plugins import Registry, registry
+
+Discover = Callable[..., Registry]
+
+
+@pytest.fixture
+def discover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Discover]:
+    """Writes plugin files into a folder of `RECURBENCH_PLUGINS` and discovers everything anew."""
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    monkeypatch.setenv("RECURBENCH_PLUGINS", str(folder))
+    before = set(sys.modules)
+
+    def write_and_discover(**sources: str) -> Registry:
+        for stem, source in sources.items():
+            (folder / f"{stem}.py").write_text(source)
+            linecache.clearcache()  # of an earlier source under the same name
+        registry.cache_clear()
+        return registry()
+
+    registry.cache_clear()
+    yield write_and_discover
+    registry.cache_clear()
+    for name in set(sys.modules) - before:
+        if name.startswith("recurbench_plugin_"):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def config_store(monkeypatch: pytest.MonkeyPatch) -> ConfigStore:
+    """Hydra's store, from which everything that a test registers disappears again."""
+    Plugins.instance()  # puts Hydra's own launchers and sweepers there, once per process
+    store = ConfigStore.instance()
+    monkeypatch.setattr(store, "repo", copy.deepcopy(store.repo))
+    return store
+
+
+@pytest.fixture
+def configure(config_store: ConfigStore) -> Callable[..., Config]:
+    """`configure("cell=lstm", "seed=3")`: the configuration of a single run."""
+
+    def compose(*overrides: str) -> Config:
+        register()  # anew each time: a test may have written a plugin since
+        (composed,), _ = compose_jobs(list(overrides), multirun=False)
+        return resolve(composed)
+
+    return compose
+
+
+@pytest.fixture
+def configure_sweep(config_store: ConfigStore) -> Callable[..., list[Config]]:
+    """`configure_sweep("cell=lstm,gru")`: the configurations of a sweep, in its order."""
+    register()
+
+    def compose(*overrides: str) -> list[Config]:
+        composed, multirun = compose_jobs(list(overrides), multirun=True)
+        assert multirun
+        return [resolve(config) for config in composed]
+
+    return compose
