@@ -17,7 +17,7 @@ lint: .venv/installed
 	$(BIN)/mypy
 
 reference: .venv/installed
-	$(BIN)/recurbench leaderboard --records results/reference --format markdown --output results/LEADERBOARD.md
+	$(BIN)/recurbench leaderboard --records results/reference --output results/LEADERBOARD.md
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -64,6 +64,7 @@ class AttentionGRU(RecurrentCell[AttentionState]):
 
     v: nn.Parameter | None  # (H,), the heads' vectors side by side
     slots: Tensor  # (W,)
+    head_of: Tensor  # (heads, H), 1 where a feature belongs to a head
 
     def __init__(
         self,
@@ -99,6 +100,8 @@ class AttentionGRU(RecurrentCell[AttentionState]):
             nn.init.uniform_(v, -bound, bound)
         self.output = nn.Linear(2 * hidden_size, hidden_size, bias=bias)
         self.register_buffer("slots", torch.arange(window), persistent=False)
+        head_of = torch.eye(heads).repeat_interleave(hidden_size // heads, dim=1)
+        self.register_buffer("head_of", head_of, persistent=False)
 
     def initial_state(self, batch_size: int) -> AttentionState:
         """A zero hidden state, which is not attended to, and an empty window."""
@@ -169,16 +172,15 @@ class AttentionGRU(RecurrentCell[AttentionState]):
     ) -> Tensor:
         """Outputs `(B, H)` from states and queries `(B, H)`, windows `(B, W, H)` and their gaps."""
         scores = self._scores(query.unsqueeze(1), keys).masked_fill(empty.unsqueeze(2), -math.inf)
-        weights = torch.softmax(scores, dim=1)  # (B, W, heads)
-        context = (weights.unsqueeze(3) * self._by_head(memory)).sum(1).flatten(1)
-        return self.output(torch.cat((h, context), dim=1))
+        weights = torch.softmax(scores, dim=1).transpose(1, 2).unsqueeze(2)  # (B, heads, 1, W)
+        values = memory.unflatten(2, (self.heads, -1)).transpose(1, 2)  # (B, heads, W, D)
+        context = torch.matmul(weights, values).flatten(1)
+        y: Tensor = self.output(torch.cat((h, context), dim=1))
+        return y
 
     def _scores(self, query: Tensor, keys: Tensor) -> Tensor:
         """Compares `(B, 1, H)` with `(B, W, H)`, each head apart: `(B, W, heads)`."""
-        if self.v is not None:
-            return self._by_head(self.v * torch.tanh(query + keys)).sum(-1)
-        return self._by_head(query * keys).sum(-1) / math.sqrt(self.hidden_size // self.heads)
-
-    def _by_head(self, features: Tensor) -> Tensor:
-        """`(..., H)` to `(..., heads, D)`."""
-        return features.reshape(*features.shape[:-1], self.heads, -1)
+        compared = query * keys if self.v is None else torch.tanh(query + keys)
+        scale = 1 / math.sqrt(self.hidden_size // self.heads) if self.v is None else self.v
+        # One product of matrices sums within each head, without a copy of the whole window.
+        return F.linear(compared, scale * self.head_of)

@@ -61,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
 
     leaderboard = commands.add_parser("leaderboard", help="rank the cells on every track")
     leaderboard.add_argument("--task", action="append", help="only this task (repeatable)")
-    leaderboard.add_argument("--format", default="terminal", help="terminal, markdown, csv or json")
+    leaderboard.add_argument(
+        "--format", help="terminal, markdown, csv or json; by default what the file's ending says"
+    )
     leaderboard.add_argument("--output", type=Path, metavar="FILE", help="write to a file")
     leaderboard.add_argument("--records", type=Path, metavar="DIR", help="default: <results>/runs")
     _add_results(leaderboard)
@@ -85,10 +87,12 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
 def _leaderboard(options: argparse.Namespace) -> int:
     from harness.leaderboard import build_tracks
     from harness.records import Damaged, read_all
-    from harness.report import FORMATS
+    from harness.report import ENDINGS, FORMATS, as_terminal
 
-    if options.format not in FORMATS:
-        raise UserError(f"--format {options.format}{nearest(options.format, FORMATS)}")
+    ending = options.output.suffix if options.output else ""
+    form = options.format or ENDINGS.get(ending, "terminal")
+    if form not in FORMATS:
+        raise UserError(f"--format {form}{nearest(form, FORMATS)}")
     folder = options.records or options.results / "runs"
     found = list(read_all(folder))
     for damaged in found:
@@ -101,12 +105,11 @@ def _leaderboard(options: argparse.Namespace) -> int:
     for task in options.task or []:
         if task not in known:
             raise UserError(f"--task {task}: no record of it{nearest(task, known)}")
-    text = FORMATS[options.format](
-        [t for t in tracks if not options.task or t.task in options.task]
-    )
+    chosen = [track for track in tracks if not options.task or track.task in options.task]
     if options.output is None:
-        sys.stdout.write(text)
+        sys.stdout.write(FORMATS[form](chosen))
         return 0
+    text = as_terminal(chosen, to_file=True) if form == "terminal" else FORMATS[form](chosen)
     try:
         options.output.write_text(text, encoding="utf-8")
     except OSError as error:

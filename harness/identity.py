@@ -16,7 +16,7 @@ class Identity:
     Attributes:
         run_id: hash of all that determines the result; never paths, loggers, device or threads.
         track: id and content of what must agree for runs to be comparable.
-        entry: id and label of the cell with its knobs.
+        entry: id and label of the cell with its knobs, and the version of its code.
         sections: the resolved sections as plain values.
     """
 
@@ -54,7 +54,11 @@ def identify(config: Config, fingerprint: str | None) -> Identity:
     return Identity(
         run_id=identity(determining),
         track={"id": identity(comparable), **comparable},
-        entry={"id": identity(config.cell), "label": _label(cell, config.cell)},
+        entry={
+            "id": identity(config.cell),
+            "label": _label(cell, config.cell),
+            "version": cell.version,
+        },
         sections=sections,
     )
 

@@ -52,6 +52,7 @@ class Track:
         references: scores that a result is to be read against.
         entries: best first, those without a completed run last.
         machines: the hardware and thread counts of its runs; times compare within one only.
+        outdated: runs that are left out because the cell's code has changed since.
     """
 
     id: str
@@ -62,11 +63,12 @@ class Track:
     references: dict[str, float]
     entries: list[Entry]
     machines: list[str]
+    outdated: int
 
     @property
     def tuned_unequally(self) -> bool:
         """Whether some entries had more trials than others."""
-        return len({entry.trials for entry in self.entries}) > 1
+        return len({entry.trials for entry in self.entries if entry.seeds}) > 1
 
 
 def build_tracks(records: Iterable[Record]) -> list[Track]:
@@ -79,12 +81,13 @@ def build_tracks(records: Iterable[Record]) -> list[Track]:
 
 
 def _build_track(runs: list[Record]) -> Track:
-    known = next((run for run in runs if run["status"] == "completed"), None)
+    current = _of_newest_code(runs)
+    known = next((run for run in current if run["status"] == "completed"), None)
     primary: dict[str, Any] = (
         known["primary"] if known else {"name": None, "higher_is_better": True}
     )
     by_entry: dict[str, list[Record]] = defaultdict(list)
-    for run in runs:
+    for run in current:
         by_entry[run["entry"]["id"]].append(run)
     sign = -1 if primary["higher_is_better"] else 1
     entries = [_build_entry(group, primary["name"], sign) for group in by_entry.values()]
@@ -97,8 +100,18 @@ def _build_track(runs: list[Record]) -> Track:
         higher_is_better=primary["higher_is_better"],
         references=known["references"] if known else {},
         entries=_ranked(entries, sign),
-        machines=sorted({_machine(run) for run in runs}),
+        machines=sorted({_machine(run) for run in current}),
+        outdated=len(runs) - len(current),
     )
+
+
+def _of_newest_code(runs: list[Record]) -> list[Record]:
+    """The runs of each entry's newest version: a seed must not count twice, or for other code."""
+    newest: dict[str, Record] = {}
+    for run in sorted(runs, key=lambda run: (run["finished_at"], run["run_id"])):
+        newest[run["entry"]["id"]] = run
+    versions = {entry: run["entry"]["version"] for entry, run in newest.items()}
+    return [run for run in runs if run["entry"]["version"] == versions[run["entry"]["id"]]]
 
 
 def _build_entry(runs: list[Record], metric: str | None, sign: int) -> Entry:

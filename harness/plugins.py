@@ -7,6 +7,7 @@ import inspect
 import os
 import pkgutil
 import sys
+import traceback
 import types
 import typing
 from collections.abc import Callable, Iterator
@@ -262,7 +263,8 @@ def _refuse_missing_folder() -> list[type]:
 
 
 def _import_file(file: Path) -> list[type]:
-    name = f"recurbench_plugin_{file.stem}"
+    folder = hashlib.sha256(str(file.parent.resolve()).encode()).hexdigest()[:8]
+    name = f"recurbench_plugin_{folder}_{file.stem}"  # two folders may hold files of one name
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     assert spec.loader is not None
@@ -289,11 +291,9 @@ def _import_error(error: BaseException) -> str:
     """What went wrong while importing, with the innermost place in the plugin's own code."""
     if isinstance(error, SyntaxError):
         return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"
-    place = ""
-    traceback = error.__traceback__
-    while traceback is not None:
-        file = traceback.tb_frame.f_code.co_filename
-        if "importlib" not in file and file != __file__:
-            place = f"{file}:{traceback.tb_lineno}: "
-        traceback = traceback.tb_next
+    frames = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in frames if frame.filename not in (__file__, importlib.__file__)]
+    frames = [frame for frame in frames if not frame.filename.startswith("<frozen")]
+    own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    place = f"{own[-1].filename}:{own[-1].lineno}: " if own else ""
     return f"{place}{type(error).__name__}: {error}"

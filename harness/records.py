@@ -19,6 +19,10 @@ REQUIRED = (
     "optimizer", "train", "budget", "primary", "references", "metrics", "curve", "cost",
     "environment", "logger", "started_at", "finished_at", "error",
 )  # fmt: skip
+OBJECTS = (
+    "track", "entry", "cell", "task", "model", "optimizer", "train", "budget", "references",
+    "metrics", "cost", "environment",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,9 @@ def read(path: Path) -> Record | Damaged:
     missing = [key for key in REQUIRED if key not in record]
     if missing:
         return Damaged(path, f"lacks {', '.join(missing)}")
+    for key in OBJECTS:
+        if not isinstance(record[key], dict):
+            return Damaged(path, f"{key} is not an object")
     if record["status"] not in STATUSES:
         return Damaged(path, f"unknown status {record['status']!r}")
     return record

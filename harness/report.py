@@ -48,7 +48,7 @@ def rows(track: Track) -> list[Row]:
 
 
 def _cells(entry: Entry, track: Track) -> tuple[str, ...]:
-    fewest = min(other.trials for other in track.entries)
+    fewest = min((other.trials for other in track.entries if other.seeds), default=entry.trials)
     return (
         _optional(entry.rank, "d"),
         entry.label,
@@ -89,6 +89,8 @@ def captions(track: Track) -> list[str]:
     ]
     if len(track.machines) > 1:
         lines.append("train time and tokens/s come from different machines and do not compare")
+    if track.outdated:
+        lines.append(f"{track.outdated} runs are left out: their cell's code has changed since")
     if track.tuned_unequally:
         lines.append("* tuned with more trials than other entries of this track")
     return lines
@@ -102,12 +104,13 @@ def _options(section: dict[str, Any]) -> str:
     )
 
 
-def as_terminal(tracks: list[Track]) -> str:
-    """Tables with colour if the output is a terminal."""
+def as_terminal(tracks: list[Track], to_file: bool = False) -> str:
+    """Tables, with colour and in its width if the output is a terminal."""
     tables = [part for track in tracks for part in (_table(track), Text())]
-    width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 120
+    shown = sys.stdout.isatty() and not to_file
+    width = shutil.get_terminal_size((120, 24)).columns if shown else 120
     buffer = io.StringIO()
-    console = Console(file=buffer, force_terminal=sys.stdout.isatty(), width=width, emoji=False)
+    console = Console(file=buffer, force_terminal=shown, width=width, emoji=False)
     console.print(Group(*tables))
     return buffer.getvalue().rstrip() + "\n"
 
@@ -176,3 +179,4 @@ FORMATS: dict[str, Callable[[list[Track]], str]] = {
     "csv": as_csv,
     "json": as_json,
 }
+ENDINGS = {".md": "markdown", ".csv": "csv", ".json": "json"}

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from harness import records
@@ -34,7 +35,7 @@ def find_record(folder: Path, prefix: str) -> records.Record:
 def print_record(record: records.Record) -> None:
     """Prints status, scores beside their references, every section and the error if any."""
     console = Console(highlight=False)
-    label = record["entry"]["label"]
+    label = escape(record["entry"]["label"])
     console.print(
         f"[bold]{record['run_id']}[/] {record['task']['name']} · {label} · seed {record['seed']}: "
         f"[bold]{record['status']}[/], {record['started_at']} to {record['finished_at']}",
@@ -43,9 +44,9 @@ def print_record(record: records.Record) -> None:
     if record["metrics"]:
         console.print(_metrics(record))
     for section in SECTIONS:
-        console.print(f"[bold]{section:<12}[/] {_options(record[section])}", soft_wrap=True)
+        console.print(f"[bold]{section:<12}[/] {escape(_options(record[section]))}", soft_wrap=True)
     for entry in record["logger"]:
-        console.print(f"[bold]{'logger':<12}[/] {_options(entry)}", soft_wrap=True)
+        console.print(f"[bold]{'logger':<12}[/] {escape(_options(entry))}", soft_wrap=True)
     if record["error"]:
         console.print(record["error"]["traceback"], markup=False, soft_wrap=True)
 
