@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from cells.base import CellError, HiddenState, RecurrentCell
 from cells.gru import GRU
 
+WINDOWS = 2048
+"""How many steps the fused kernel attends from at once."""
+
 
 class AttentionState(NamedTuple):
     """The GRU's state and two ring buffers; the state of step s (from 0) is in slot s mod W."""
@@ -151,8 +154,15 @@ class AttentionGRU(RecurrentCell[AttentionState]):
         time = step.unsqueeze(1) + 1 + self.slots  # (N, W), of each window
         window = begins[time] + row.unsqueeze(1)
         empty = time + state.steps[row].unsqueeze(1) < W
-        # As lookups in a table, whose gradient torch accumulates faster than that of indexing.
-        y = self._attend(h, query, F.embedding(window, memory), F.embedding(window, keys), empty)
+        # Part after part, so that evaluation never holds the windows of all steps at once; as
+        # lookups in a table, whose gradient torch accumulates faster than that of indexing.
+        parts = zip(*(whole.split(WINDOWS) for whole in (h, query, window, empty)), strict=True)
+        y = torch.cat(
+            [
+                self._attend(h_, query_, F.embedding(i, memory), F.embedding(i, keys), empty_)
+                for h_, query_, i, empty_ in parts
+            ]
+        )
 
         rows = torch.arange(B, device=u.device)
         lengths = (sizes[W:] > rows.unsqueeze(1)).sum(1)

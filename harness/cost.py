@@ -1,7 +1,10 @@
 """What a run costs: training time, memory, parameters and state."""
 
+import ctypes
+import gc
 import resource
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +53,7 @@ class PeakMemory:
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
             return
+        _release_unused()
         try:  # Linux resets the mark for us; elsewhere it stays that of the whole process
             Path("/proc/self/clear_refs").write_text("5")
             self._resettable = True
@@ -65,6 +69,13 @@ class PeakMemory:
                 if line.startswith("VmHWM:"):
                     return int(line.split()[1]) * 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _release_unused() -> None:
+    """Gives back what earlier runs of this process left behind, which is not this run's cost."""
+    gc.collect()
+    with suppress(OSError, AttributeError):  # glibc alone has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def model_cost(model: SequenceModel) -> dict[str, Any]:

@@ -291,9 +291,12 @@ def _import_error(error: BaseException) -> str:
     """What went wrong while importing, with the innermost place in the plugin's own code."""
     if isinstance(error, SyntaxError):
         return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"
-    frames = traceback.extract_tb(error.__traceback__)
-    frames = [frame for frame in frames if frame.filename not in (__file__, importlib.__file__)]
-    frames = [frame for frame in frames if not frame.filename.startswith("<frozen")]
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename not in (__file__, importlib.__file__)
+        and not frame.filename.startswith("<frozen")
+    ]
     own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
     place = f"{own[-1].filename}:{own[-1].lineno}: " if own else ""
     return f"{place}{type(error).__name__}: {error}"

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -63,9 +64,13 @@ def _cells(entry: Entry, track: Track) -> tuple[str, ...]:
 
 
 def _score(entry: Entry) -> str:
+    """Four significant digits, and the spread to the same place."""
     if entry.test is None:
         return "-"
-    return f"{entry.test:.4f}" + (f" ± {entry.spread:.4f}" if entry.spread is not None else "")
+    places = 3 - math.floor(math.log10(abs(entry.test))) if entry.test else 3
+    places = min(max(places, 0), 12)
+    spread = "" if entry.spread is None else f" ± {entry.spread:.{places}f}"
+    return f"{entry.test:.{places}f}{spread}"
 
 
 def _optional(value: float | None, form: str) -> str:
