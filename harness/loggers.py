@@ -8,7 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlparse
+from urllib.request import urlopen
 
 from harness.config import Config
 from harness.console import complain
@@ -16,6 +18,7 @@ from harness.errors import UserError, nearest
 
 Point = dict[str, float]
 
+WANDB_ANSWER_SECONDS = 5
 WANDB_INIT_SECONDS = 8
 WANDB_FINISH_SECONDS = 8
 
@@ -76,14 +79,13 @@ class WandbMirror(Mirror):
             x_disable_stats=True,  # its system monitor would take time from the run
         )
         run.results_dir.mkdir(parents=True, exist_ok=True)
-        mode: Any = os.environ.get("WANDB_MODE") or ("online" if _wandb_login() else "offline")
+        mode: Any = os.environ.get("WANDB_MODE") or _wandb_mode()
         try:
             self._run = wandb.init(mode=mode, **arguments)
         except Exception as error:
             if mode != "online":
                 raise
-            complain(f"wandb: {_first_line(error)}; going on offline")
-            os.environ["WANDB_MODE"] = "offline"  # the jobs to come need not wait again
+            _go_offline(_first_line(error))
             self._run = wandb.init(mode="offline", **arguments)
         entry = {"name": "wandb", "run_id": self._run.id}
         if self._run.offline:
@@ -217,11 +219,36 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _wandb_login() -> bool:
-    """Whether the user has credentials for the configured server; never asks for them."""
+def _wandb_mode() -> str:
+    """`online` for a user who is logged in while the server answers; never asks for anything.
+
+    wandb itself waits for a silent server at the start, at the end and when the program exits, half
+    a minute in all; one request of our own finds it out sooner.
+    """
     import wandb
 
     settings = wandb.setup().settings
+    if not _wandb_login(settings):
+        return "offline"
+    try:
+        urlopen(settings.base_url, timeout=WANDB_ANSWER_SECONDS).close()  # noqa: S310 - the user's own server
+    except HTTPError:
+        pass  # an answer, whatever it says
+    except OSError as error:
+        _go_offline(f"{settings.base_url} does not answer ({error})")
+        return "offline"
+    return "online"
+
+
+def _go_offline(reason: str) -> None:
+    """Says why, and keeps the jobs to come from waiting again."""
+    complain(f"wandb: {reason}; going on offline")
+    os.environ["WANDB_MODE"] = "offline"
+    os.environ["WANDB_ERROR_REPORTING"] = "false"  # or the program's exit waits for the server
+
+
+def _wandb_login(settings: Any) -> bool:
+    """Whether the user has credentials for the configured server."""
     if settings.api_key or settings.identity_token_file:
         return True
     host = urlparse(settings.base_url).hostname or ""

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import socket
 import struct
 import sys
@@ -23,14 +24,18 @@ def logged_out(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     monkeypatch.setenv("NETRC", str(workplace / "netrc"))
     monkeypatch.setenv("HOME", str(workplace / "home"))
     yield
+    for variable in ("WANDB_MODE", "WANDB_ERROR_REPORTING"):  # set when a server is unreachable
+        os.environ.pop(variable, None)
     if "wandb" in sys.modules:
         sys.modules["wandb"].teardown()  # it reads the environment once per process
 
 
 def wandb_messages(path: Path) -> Iterator[Any]:
     """The messages of an offline run's file: framed records in blocks of 32 KiB."""
+    import wandb
     from wandb.proto.wandb_internal_pb2 import Record
 
+    wandb.teardown()  # its service may still be writing; it ends with the last byte
     data = path.read_bytes()
     position, parts = 7, b""
     while position + 7 <= len(data):
@@ -170,20 +175,49 @@ def test_a_logger_that_raises_is_switched_off_and_the_run_completes(
     assert Faulty.closed == (0 if fails == ["start"] else 1)
 
 
-def test_a_server_that_refuses_leaves_the_run_complete_and_offline(
+@pytest.mark.parametrize("silent", [True, False], ids=["silent", "refusing"])
+def test_an_unreachable_server_leaves_the_run_complete_and_offline(
+    silent: bool,
     configure: Callable,
     small: list,
     read_records: Callable,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{port}")
-    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
-    monkeypatch.setattr(loggers, "WANDB_INIT_SECONDS", 2)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        if silent:
+            server.listen()  # takes connections and never says a word
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+        monkeypatch.setattr(loggers, "WANDB_ANSWER_SECONDS", 0.5)
+        for seed in (0, 1):
+            config = configure("logger=wandb", f"seed={seed}", *without("logger", small))
+            assert execute(config).status == "completed"
+    assert all("directory" in record["logger"][0] for record in read_records())
+    complaints = capsys.readouterr().err
+    assert complaints.count("going on offline") == 1, "the second run must not wait again"
+
+
+def test_a_server_that_fails_later_leaves_the_run_complete_and_offline(
+    configure: Callable,
+    small: list,
+    read_records: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    import wandb
+
+    init = wandb.init
+
+    def fail_online(*, mode: str, **arguments: Any) -> Any:
+        if mode == "online":
+            raise wandb.errors.CommError("the server hung up")
+        return init(mode=mode, **arguments)
+
+    monkeypatch.setattr(loggers, "_wandb_mode", lambda: "online")
+    monkeypatch.setattr(wandb, "init", fail_online)
     assert execute(configure("logger=wandb", *without("logger", small))).status == "completed"
     (record,) = read_records()
     assert "directory" in record["logger"][0]
-    assert "going on offline" in capsys.readouterr().err
+    assert "the server hung up; going on offline" in capsys.readouterr().err
