@@ -10,6 +10,7 @@ from torch import Tensor
 from torchmetrics import MetricCollection
 
 from tasks.base import (
+    EVAL_ROWS,
     Batch,
     Batches,
     Task,
@@ -38,8 +39,6 @@ ETTH1_SPLIT = 8640, 11520, 14400
 """Where the splits end: 12, 4 and 4 months of 30 days in hours; later rows are not used."""
 
 SPLITS = "train", "val", "test"
-
-EVAL_ROWS = 256
 
 
 class Forecasting(Task):
