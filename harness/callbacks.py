@@ -89,7 +89,7 @@ class Reporter(Callback):
 
     def on_fit_start(self, *_: Any) -> None:
         """Opens the bar on a terminal."""
-        if not sys.stderr.isatty():
+        if not sys.stdout.isatty():
             return
         self._bar = Progress(
             TextColumn("{task.description}"),
