@@ -25,7 +25,6 @@ class Recorder(Callback):
 
     Attributes:
         curve: points of step, seconds, mean training loss since the last point, validation metrics.
-        interrupted: the user pressed Ctrl-C.
     """
 
     def __init__(self, config: TrainConfig, watch: Stopwatch, mirrors: Mirrors) -> None:
@@ -33,7 +32,6 @@ class Recorder(Callback):
         self.watch = watch
         self.mirrors = mirrors
         self.curve: list[dict[str, float]] = []
-        self.interrupted = False
         self._every = max(1, config.eval_every // 10)
 
     def on_train_batch_start(self, *_: Any) -> None:
@@ -61,10 +59,6 @@ class Recorder(Callback):
         """Adds the validation metrics to the curve."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self._add(trainer.global_step, metrics)
-
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: Any) -> None:
-        """Remembers Ctrl-C, which Lightning turns into an exit."""
-        self.interrupted = isinstance(exception, KeyboardInterrupt)
 
     def _add(self, step: int, point: Point) -> None:
         self.mirrors.log(step, point)

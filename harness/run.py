@@ -30,11 +30,13 @@ class Outcome:
     Attributes:
         status: a record's status, `skipped`, or `refused` (nothing was written).
         line: one line that says it.
+        val: the primary metric on validation, if the run completed.
         offline: folder of the wandb run that waits to be uploaded, if there is one.
     """
 
     status: str
     line: str
+    val: float | None = None
     offline: str | None = None
 
     @property
@@ -83,10 +85,8 @@ class Prepared:
         if not config.rerun and path.exists():
             old = records.read(path)
             if not isinstance(old, records.Damaged) and old["status"] == "completed":
-                return Outcome(
-                    "skipped",
-                    f"skipped    {self.title}: already completed, see {path} (rerun=true)",
-                )
+                line = f"skipped    {self.title}: already completed, see {path} (rerun=true)"
+                return Outcome("skipped", line, _val(old))
         require_writable(path.parent)
         say(f"{self.title}  [{self.identity.run_id}]")
         mirrors = Mirrors(config)
@@ -119,7 +119,7 @@ class Prepared:
         finally:
             mirrors.finish(summary, completed)
         line = f"{status:<10} {self.title}: {_result(record)}, {path}"
-        return Outcome(status, line, offline=mirrors.offline)
+        return Outcome(status, line, _val(record), mirrors.offline)
 
     def _info(self) -> RunInfo:
         return RunInfo(
@@ -270,6 +270,14 @@ def _result(record: records.Record) -> str:
     score = record["metrics"]["test"][name]
     seconds = record["cost"]["train_seconds"]
     return f"test {name} {score:.4g} ({references}) in {seconds:.1f} s"
+
+
+def _val(record: records.Record) -> float | None:
+    """The score that a search may go by."""
+    if record["status"] != "completed":
+        return None
+    score: float = record["metrics"]["val"][record["primary"]["name"]]
+    return score
 
 
 def _title(config: Config, identity: Identity) -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -53,11 +54,12 @@ def run(arguments: list[str]) -> int:
         _hydra(arguments)
         return 0
     sweep = configs[0].sweep or datetime.now(UTC).strftime("%Y-%m-%d_%H-%M-%S")
-    folder = Path(configs[0].results_dir) / "sweeps" / sweep
-    require_writable(folder)
+    outcomes = _outcomes(configs[0].results_dir, sweep)
+    require_writable(outcomes.parent)
+    shutil.rmtree(outcomes, ignore_errors=True)  # of an earlier sweep of this name
     say(f"sweep {sweep}: {len(configs)} runs")
     _hydra([*arguments, f"sweep={sweep}"])
-    return _summarise(folder, len(configs))
+    return _summarise(sweep, outcomes, len(configs))
 
 
 def check(config: Config) -> None:
@@ -80,11 +82,14 @@ def check(config: Config) -> None:
             raise UserError(f"cell={config.cell['name']}: {error}") from error
 
 
-def job(composed: DictConfig) -> None:
+def job(composed: DictConfig) -> float | None:
     """One job: in this process, or in one that a launcher started for a sweep.
 
     A sweep's job leaves its outcome in a file, which reaches the sweep from any process; a single
     run ends the program with its exit code.
+
+    Returns:
+        The validation score, for sweepers that search by it.
     """
     try:
         outcome = execute(resolve(composed))
@@ -93,10 +98,10 @@ def job(composed: DictConfig) -> None:
     running = HydraConfig.get()
     if running.mode == RunMode.MULTIRUN:
         say(outcome.line)
-        folder = Path(running.sweep.dir) / "outcomes"
+        folder = _outcomes(composed.results_dir, composed.sweep)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{running.job.num}.json").write_text(json.dumps(asdict(outcome)))
-        return
+        return outcome.val
     if outcome.status == "refused":
         complain(outcome.line)
         sys.exit(2)
@@ -104,6 +109,7 @@ def job(composed: DictConfig) -> None:
     _say_how_to_sync([outcome])
     if not outcome.ok:
         sys.exit(1)
+    return outcome.val
 
 
 def _hydra(arguments: list[str]) -> None:
@@ -113,13 +119,18 @@ def _hydra(arguments: list[str]) -> None:
     hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")(job)()
 
 
-def _summarise(folder: Path, jobs: int) -> int:
+def _outcomes(results_dir: str, sweep: str) -> Path:
+    """The folder where the jobs of a sweep leave their outcomes."""
+    return Path(results_dir) / "sweeps" / sweep / "outcomes"
+
+
+def _summarise(sweep: str, folder: Path, jobs: int) -> int:
     """Prints how a sweep ended; 0 if all is well, 2 if every run was refused, else 1."""
-    files = sorted((folder / "outcomes").glob("*.json"), key=lambda file: int(file.stem))
+    files = sorted(folder.glob("*.json"), key=lambda file: int(file.stem))
     outcomes = [Outcome(**json.loads(file.read_text())) for file in files]
     bad = [outcome for outcome in outcomes if not outcome.ok]
     missing = max(0, jobs - len(outcomes))
-    say(f"sweep {folder.name}: {len(outcomes) - len(bad)} completed, {len(bad) + missing} not")
+    say(f"sweep {sweep}: {len(outcomes) - len(bad)} completed, {len(bad) + missing} not")
     for outcome in bad:
         say(f"  {outcome.line}")
     if missing:

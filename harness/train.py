@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from harness.callbacks import Recorder, Reporter
 from harness.config import Config
@@ -70,18 +71,10 @@ class Training:
         callbacks: list[Callback] = [self.recorder, reporter, best]
         if train.patience is not None:
             callbacks.append(EarlyStopping(monitor, patience=train.patience, mode=mode))
-        handler = signal.getsignal(signal.SIGINT)
-        try:
-            with quiet_lightning():
-                trainer = self._trainer(callbacks)
-                # Loaders, not the datamodule: its data is loaded, and fit would load it again.
-                trainer.fit(self.module, self.task.train_dataloader(), self.task.val_dataloader())
-        except SystemExit:
-            # Lightning turns Ctrl-C into an exit with code 1 and leaves the signal ignored.
-            if not self.recorder.interrupted:
-                raise
-            signal.signal(signal.SIGINT, handler)
-            raise KeyboardInterrupt from None
+        with quiet_lightning(), honest_exits():
+            trainer = self._trainer(callbacks)
+            # Loaders, not the datamodule: its data is loaded, and fit would load it again.
+            trainer.fit(self.module, self.task.train_dataloader(), self.task.val_dataloader())
         return Path(best.best_model_path)
 
     def test(self, checkpoint: Path) -> None:
@@ -90,7 +83,7 @@ class Training:
         extra = self.task.extra_test_dataloaders()
         self.module.splits = ["val", "test", *(f"test_{name}" for name in extra)]
         loaders = [self.task.val_dataloader(), self.task.test_dataloader(), *extra.values()]
-        with quiet_lightning():
+        with quiet_lightning(), honest_exits():
             self._trainer([]).test(self.module, loaders, verbose=False)
 
     def _trainer(self, callbacks: list[Callback]) -> Trainer:
@@ -133,6 +126,25 @@ def choose_device(accelerator: str) -> torch.device:
     if accelerator == "gpu" and not available:
         raise UserError("trainer=gpu: no CUDA device is available; use trainer=cpu or trainer=auto")
     return torch.device("cuda" if available and accelerator != "cpu" else "cpu")
+
+
+@contextmanager
+def honest_exits() -> Iterator[None]:
+    """Undoes what Lightning makes of signals.
+
+    It turns Ctrl-C into an exit with code 1, after which Ctrl-C is ignored, and a termination into
+    an exit with code 0, which would look like success.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SIGTERMException:
+        raise SystemExit(128 + signal.SIGTERM) from None
+    except SystemExit as exit_:
+        if not isinstance(exit_.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from None
 
 
 @contextmanager

@@ -250,7 +250,16 @@ def test_wrong_input_to_the_program_shows_no_traceback(command: Callable) -> Non
     assert len(run.stderr.splitlines()) == 1
 
 
-def test_ctrl_c_ends_with_130_and_no_traceback(workplace: Path) -> None:
+@pytest.mark.parametrize(
+    ("sent", "code", "complaint"),
+    [
+        (signal.SIGINT, 130, "recurbench: interrupted; the run under way left no record\n"),
+        (signal.SIGTERM, 143, ""),
+    ],
+)
+def test_a_signal_ends_the_program_with_its_code_and_no_traceback(
+    sent: signal.Signals, code: int, complaint: str, workplace: Path
+) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "harness.cli", "run", "logger=none", "train.max_steps=1000000"],
         stdout=subprocess.PIPE,
@@ -261,11 +270,11 @@ def test_ctrl_c_ends_with_130_and_no_traceback(workplace: Path) -> None:
     assert process.stdout
     for line in process.stdout:
         if "step" in line:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(sent)
             break
-    _, complaint = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert complaint == "recurbench: interrupted; the run under way left no record\n"
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert said == complaint
     assert [path for path in workplace.rglob("*") if path.is_file()] == []
 
 

@@ -151,14 +151,19 @@ def test_a_task_that_breaks_while_loading_becomes_a_failed_record(
     assert records.read(path) == record, "the record of an early failure is whole as well"
 
 
+@pytest.mark.parametrize("moment", ["on_validation_epoch_end", "on_test_epoch_end"])
 def test_an_interrupted_run_leaves_neither_record_nor_checkpoint(
-    configure: Callable, small: list, workplace: Path, monkeypatch: pytest.MonkeyPatch
+    moment: str,
+    configure: Callable,
+    small: list,
+    workplace: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def interrupt(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     handler = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(SequenceModule, "on_validation_epoch_end", interrupt)
+    monkeypatch.setattr(SequenceModule, moment, interrupt)
     with pytest.raises(KeyboardInterrupt):
         execute(configure(*small))
     assert [path for path in workplace.rglob("*") if path.is_file()] == []
