@@ -67,6 +67,7 @@ def _parse(overrides: list[str]) -> list[Override]:
 def _check_groups(overrides: list[Override]) -> None:
     """Refuses a choice that a config group does not have."""
     loader = GlobalHydra.instance().config_loader()
+    paths = [str(o.input_line) for o in overrides if o.get_key_element() == "hydra.searchpath"]
     for override in overrides:
         group = _group_of(override)
         if group is None:
@@ -75,7 +76,7 @@ def _check_groups(overrides: list[Override]) -> None:
         several = isinstance(value, list) and group != "logger"
         if several or value is None or override.is_delete() or "@" in override.get_key_element():
             raise UserError(f"{override.input_line}: choose one, as in {group}=NAME")
-        options = loader.get_group_options(group)
+        options = loader.get_group_options(group, config_name="config", overrides=paths)
         for choice in _choices(override):
             if choice not in options:
                 raise UserError(

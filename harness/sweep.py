@@ -18,14 +18,16 @@ from omegaconf import DictConfig
 from cells.base import CellError
 from harness.config import Config, register, resolve
 from harness.console import complain, say
-from harness.errors import UserError
+from harness.errors import UserError, nearest
 from harness.loggers import Mirrors
 from harness.overrides import compose_jobs
 from harness.run import Outcome, build_task, execute, make_cell, require_writable
 from harness.train import choose_device
 from tasks.base import TaskError
 
-MULTIRUN_FLAGS = ("-m", "--multirun")
+MULTIRUN = {"-m", "--multirun"}
+QUESTIONS = {"--cfg", "-c", "--info", "-i", "--hydra-help", "--resolve", "--package", "-p"}
+"""Flags by which Hydra answers something and runs nothing."""
 
 
 def run(arguments: list[str]) -> int:
@@ -42,10 +44,12 @@ def run(arguments: list[str]) -> int:
     """
     register()
     overrides = [a for a in arguments if not a.startswith("-")]
-    flags = [a for a in arguments if a.startswith("-")]
-    if set(flags) - set(MULTIRUN_FLAGS):
-        _hydra(arguments)  # --cfg, --info and the like: questions to Hydra, nothing runs
+    flags = {a.partition("=")[0] for a in arguments if a.startswith("-")}
+    if flags & QUESTIONS:
+        _hydra(arguments)
         return 0
+    for flag in flags - MULTIRUN:
+        raise UserError(f"{flag}: no such flag{nearest(flag, MULTIRUN | QUESTIONS)}")
     composed, multirun = compose_jobs(overrides, multirun=bool(flags))
     configs = [resolve(config) for config in composed]
     for config in configs:
@@ -57,7 +61,7 @@ def run(arguments: list[str]) -> int:
     outcomes = _outcomes(configs[0].results_dir, sweep)
     require_writable(outcomes.parent)
     shutil.rmtree(outcomes, ignore_errors=True)  # of an earlier sweep of this name
-    say(f"sweep {sweep}: {len(configs)} runs")
+    say(f"sweep {sweep}" + (f": {len(configs)} runs" if len(configs) > 1 else ""))
     _hydra([*arguments, f"sweep={sweep}"])
     return _summarise(sweep, outcomes, len(configs))
 

@@ -77,6 +77,7 @@ def refused(
         (["cell=attention_gru", "cell.heads=3"], "hidden_size=64 is not a multiple of 3"),
         (["cell=attention_gru", "cell.window=0"], "window"),
         (["seed=0,1"], "run -m"),
+        (["--multi", "seed=0,1"], "--multi: no such flag; did you mean --multirun?"),
         (["cell"], "cannot read the override"),
         (["budget.parameters=12"], "no hidden size comes within 2%"),
         (["results_dir=/dev/null/x"], "cannot write to /dev/null/x"),
@@ -266,6 +267,8 @@ def test_a_signal_ends_the_program_with_its_code_and_no_traceback(
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ,
+        # A shell that started the tests in the background has made them ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout
     for line in process.stdout:

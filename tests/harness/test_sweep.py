@@ -110,6 +110,17 @@ def test_a_job_whose_process_was_killed_is_noticed(
     assert "1 left no outcome" in capsys.readouterr().out
 
 
+def test_a_folder_of_ones_own_presets_joins_by_the_search_path(
+    small: list, tmp_path_factory: pytest.TempPathFactory, read_records: Callable
+) -> None:
+    folder = tmp_path_factory.mktemp("presets")
+    (folder / "cell").mkdir()
+    (folder / "cell" / "before.yaml").write_text("defaults: [gru, _self_]\nreset_after: false\n")
+    path = f"hydra.searchpath=[file://{folder}]"
+    assert run(["-m", path, "cell=before,gru", *small]) == 0
+    assert sorted(record["cell"]["reset_after"] for record in read_records()) == [False, True]
+
+
 def test_a_sweep_has_the_name_that_is_given_to_it(small: list, workplace: Path) -> None:
     run(["-m", "seed=0", "sweep=mine", *small])
     (file,) = (workplace / "results/sweeps/mine/outcomes").iterdir()
