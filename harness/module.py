@@ -47,13 +47,6 @@ class SequenceModule(LightningModule):
         self._metrics: dict[str, MetricCollection] = {}
         self._states: dict[str, list[LayerState]] = {}
 
-    @property
-    def higher_is_better(self) -> bool:
-        """Of the task's primary metric."""
-        better = self.task.metrics()[self.task.primary].higher_is_better
-        assert better is not None, f"{self.task.primary} must set higher_is_better"
-        return bool(better)
-
     def predict(self, batch: Batch, phase: str) -> tuple[Tensor, Tensor]:
         """Outputs and targets at the positions that count; carries the state within a phase."""
         state = None if batch.fresh else self._states.get(phase)
@@ -114,7 +107,11 @@ class SequenceModule(LightningModule):
         """The configured optimizer with its schedules."""
         optimizer = build_optimizer(self.model.parameters(), self.optimizer_config)
         entries = build_schedules(
-            optimizer, self.optimizer_config, self.train_config, self.monitor, self.higher_is_better
+            optimizer,
+            self.optimizer_config,
+            self.train_config,
+            self.monitor,
+            higher_is_better(self.task),
         )
         return [optimizer], entries  # type: ignore[return-value] # plain dicts, as documented
 
@@ -127,6 +124,14 @@ class SequenceModule(LightningModule):
         self._states.pop(split, None)
         scores: dict[str, Any] = self._metrics.pop(split).compute()
         return {name: float(value) for name, value in scores.items()}
+
+
+def higher_is_better(task: Task) -> bool:
+    """The direction of a task's primary metric, which the metric itself must say."""
+    better = task.metrics()[task.primary].higher_is_better
+    if better is None:
+        raise TypeError(f"task {task.name}: its metric {task.primary} must set higher_is_better")
+    return bool(better)
 
 
 def count_tokens(batch: Batch) -> int:

@@ -19,6 +19,7 @@ from harness.errors import UserError
 from harness.identity import Identity, identify
 from harness.loggers import Mirrors, RunInfo
 from harness.model import SequenceModel
+from harness.module import higher_is_better
 from harness.train import Training, choose_device
 from tasks.base import Task, TaskError
 
@@ -72,7 +73,8 @@ class Prepared:
     task: Task
     model: SequenceModel
     identity: Identity
-    path: Path
+    primary: dict[str, Any]
+    references: dict[str, float]
 
     @property
     def title(self) -> str:
@@ -81,7 +83,7 @@ class Prepared:
 
     def run(self, device: torch.device, started: str) -> Outcome:
         """Trains, tests and writes the record; a completed run is not repeated."""
-        config, path = self.config, self.path
+        config, path = self.config, _path(self.config, self.identity)
         if not config.rerun and path.exists():
             old = records.read(path)
             if not isinstance(old, records.Damaged) and old["status"] == "completed":
@@ -103,11 +105,8 @@ class Prepared:
                 status, error = _status_of(caught), caught
             record = {
                 **_record(config, self.identity, status, started, error, device),
-                "primary": {
-                    "name": self.task.primary,
-                    "higher_is_better": training.module.higher_is_better,
-                },
-                "references": self.task.references(),
+                "primary": self.primary,
+                "references": self.references,
                 "metrics": training.module.results,
                 "curve": training.recorder.curve,
                 "cost": training.cost(),
@@ -169,8 +168,9 @@ def prepare(config: Config) -> Prepared:
         model = build_model(config.cell["hidden_size"])
     except CellError as error:
         raise UserError(f"cell={config.cell['name']}: {error}") from error
+    primary = {"name": task.primary, "higher_is_better": higher_is_better(task)}
     identity = identify(config, task.fingerprint())
-    return Prepared(config, task, model, identity, _path(config, identity))
+    return Prepared(config, task, model, identity, primary, task.references())
 
 
 def build_task(config: Config) -> Task:

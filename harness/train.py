@@ -21,7 +21,7 @@ from harness.cost import PeakMemory, Stopwatch, model_cost
 from harness.errors import UserError
 from harness.loggers import Mirrors
 from harness.model import SequenceModel
-from harness.module import SequenceModule
+from harness.module import SequenceModule, higher_is_better
 from harness.seeds import seeded
 from tasks.base import Task
 
@@ -65,7 +65,7 @@ class Training:
             KeyboardInterrupt: the user pressed Ctrl-C.
         """
         train, monitor = self.config.train, self.module.monitor
-        mode = "max" if self.module.higher_is_better else "min"
+        mode = "max" if higher_is_better(self.task) else "min"
         best = ModelCheckpoint(self.checkpoints, "best", monitor, mode=mode, save_weights_only=True)
         reporter = Reporter(train, self.recorder, self.title)
         callbacks: list[Callback] = [self.recorder, reporter, best]

@@ -133,7 +133,9 @@ def test_what_goes_wrong_in_a_run_becomes_its_record(
     assert execute(config).status == status, "a run that failed is tried again"
 
 
-def test_a_task_that_breaks_while_loading_becomes_a_failed_record(
+@pytest.mark.parametrize("method", ["setup", "fingerprint", "references", "metrics"])
+def test_a_task_that_breaks_before_training_becomes_a_failed_record(
+    method: str,
     configure: Callable,
     small: list,
     workplace: Path,
@@ -143,7 +145,7 @@ def test_a_task_that_breaks_while_loading_becomes_a_failed_record(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("no data")
 
-    monkeypatch.setattr(registry().plugins["task"]["copying"].cls, "setup", broken)
+    monkeypatch.setattr(registry().plugins["task"]["copying"].cls, method, broken)
     assert execute(configure(*small)).status == "failed"
     (record,) = read_records()
     assert record["error"]["type"] == "ZeroDivisionError"
