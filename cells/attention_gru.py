@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from cells.base import CellError, HiddenState, RecurrentCell
 from cells.gru import GRU
 
-WINDOWS = 2048
-"""How many steps the fused kernel attends from at once."""
+WINDOWS = 512
+"""How many steps the fused kernel attends from at once; so few stay in the processor's cache."""
 
 
 class AttentionState(NamedTuple):
