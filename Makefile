@@ -9,7 +9,7 @@ demo: .venv/installed
 	$(BIN)/recurbench leaderboard
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal -rs
 
 lint: .venv/installed
 	$(BIN)/ruff check .
