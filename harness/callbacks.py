@@ -35,7 +35,7 @@ class Recorder(Callback):
         self._every = max(1, config.eval_every // 10)
 
     def on_train_batch_start(self, *_: Any) -> None:
-        """Training time runs from here; it stands still during evaluation and logging."""
+        """Training time goes on here after an evaluation."""
         self.watch.resume()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
@@ -50,6 +50,7 @@ class Recorder(Callback):
             self._add(step, {"train/loss": pl_module.pop_mean_loss()})
             if not pl_module.finite:
                 raise DivergedError(f"loss or gradient not finite by step {step}")
+            self.watch.resume()  # at once, so that fetching the next batch counts at every step
 
     def on_validation_start(self, *_: Any) -> None:
         """Evaluation does not count as training time."""

@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import resource
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -68,7 +69,8 @@ class PeakMemory:
             for line in Path("/proc/self/status").read_text().splitlines():
                 if line.startswith("VmHWM:"):
                     return int(line.split()[1]) * 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _release_unused() -> None:

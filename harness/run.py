@@ -1,7 +1,7 @@
 """One run, from a configuration to its record."""
 
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -95,8 +95,7 @@ class Prepared:
         mirrors.start(self._info())
         folder = Path(config.results_dir) / "checkpoints" / self.identity.run_id
         training = Training(config, self.task, self.model, device, mirrors, folder, self.title)
-        status, error, completed = "failed", None, False
-        summary: dict[str, float] = {}
+        status, error = "failed", None
         try:
             try:
                 training.run()
@@ -113,10 +112,8 @@ class Prepared:
                 "logger": mirrors.entries,
             }
             records.write(path, record)
-            completed = status == "completed"
-            summary = flatten_metrics(record["metrics"])
         finally:
-            mirrors.finish(summary, completed)
+            mirrors.finish(flatten_metrics(training.module.results), status == "completed")
         line = f"{status:<10} {self.title}: {_result(record)}, {path}"
         return Outcome(status, line, _val(record), mirrors.offline)
 
@@ -126,7 +123,11 @@ class Prepared:
             name=f"{self.config.cell['name']}/{self.config.seed}",
             task=self.config.task["name"],
             sweep=self.config.sweep,
-            config={**self.identity.sections, "seed": self.config.seed},
+            config={
+                **self.identity.sections,
+                "trainer": asdict(self.config.trainer),
+                "seed": self.config.seed,
+            },
             results_dir=Path(self.config.results_dir),
         )
 
@@ -207,6 +208,7 @@ def _failed_early(config: Config, device: torch.device, started: str, error: Exc
     """The record of a run whose task or model could not be built."""
     identity = identify(config, fingerprint=None)
     path = _path(config, identity)
+    require_writable(path.parent)
     record = {
         **_record(config, identity, _status_of(error), started, error, device),
         "primary": None,

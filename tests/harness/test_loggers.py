@@ -91,6 +91,8 @@ def test_wandb_offline_holds_what_the_record_holds(
     assert run.run_id == entry["run_id"]
     for section in ("cell", "task", "model", "optimizer", "train", "budget"):
         assert settings[section] == record[section]
+    assert settings["trainer"]["precision"] == record["environment"]["precision"]
+    assert settings["seed"] == record["seed"]
     for key, value in flatten_metrics(record["metrics"]).items():
         assert summary[key] == pytest.approx(value)
     logged = [point["train/loss"] for point in history if "train/loss" in point]
