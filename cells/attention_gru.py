@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cells.base import CellError, HiddenState, RecurrentCell
+from cells.base import HiddenState, RecurrentCell, require_at_least_one, require_choice
 from cells.gru import GRU
 
 WINDOWS = 512
@@ -64,6 +64,9 @@ class AttentionGRU(RecurrentCell[AttentionState]):
     """
 
     name: ClassVar[str] = "attention_gru"
+    year: ClassVar[int] = 2014
+    family: ClassVar[str] = "attention"
+    gates: ClassVar[int] = 2
 
     v: nn.Parameter | None  # (H,), the heads' vectors side by side
     slots: Tensor  # (W,)
@@ -82,13 +85,9 @@ class AttentionGRU(RecurrentCell[AttentionState]):
         init: Literal["torch", "keras"] = "torch",
         kernel: Literal["fused", "reference"] = "fused",
     ) -> None:
-        for knob, value in (("window", window), ("heads", heads)):
-            if value < 1:
-                raise CellError(f"{knob} must be at least 1, not {value}")
-        if score not in ("additive", "dot"):
-            raise CellError(f"score={score!r} is not one of additive, dot")
-        if kernel not in ("fused", "reference"):
-            raise CellError(f"kernel={kernel!r} is not one of fused, reference")
+        require_at_least_one(window=window, heads=heads)
+        require_choice(("additive", "dot"), score=score)
+        require_choice(("fused", "reference"), kernel=kernel)
         self.hidden_multiple = heads
         super().__init__(input_size, hidden_size)
         self.window = window

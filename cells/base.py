@@ -5,7 +5,7 @@ N valid steps of a packed batch.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import ClassVar, Generic, NamedTuple, TypeVar, overload
 
 import torch
@@ -17,6 +17,28 @@ StateT = TypeVar("StateT", bound=tuple[Tensor, ...])
 
 class CellError(ValueError):
     """A cell was given a size, knob, input or state that it cannot work with."""
+
+
+def require_at_least_one(**knobs: int) -> None:
+    """Refuses knobs below one.
+
+    Raises:
+        CellError: names the knob and its value.
+    """
+    for knob, value in knobs.items():
+        if value < 1:
+            raise CellError(f"{knob} must be at least 1, not {value}")
+
+
+def require_choice(choices: Collection[str], **knobs: str) -> None:
+    """Refuses knobs whose value is not one of the choices.
+
+    Raises:
+        CellError: names the knob, its value and the choices.
+    """
+    for knob, value in knobs.items():
+        if value not in choices:
+            raise CellError(f"{knob}={value!r} is not one of {', '.join(choices)}")
 
 
 class HiddenState(NamedTuple):
@@ -47,11 +69,21 @@ class RecurrentCell(nn.Module, ABC, Generic[StateT]):
     hidden_multiple: int = 1
     """`hidden_size` must divide by it; an instance may narrow it, as a number of heads does."""
 
+    year: ClassVar[int | None] = None
+    """When the cell was published; `recurbench list` shows this and the next three."""
+
+    family: ClassVar[str] = ""
+    """What kind of memory it is: control, simple, gated, orthogonal, linear, memory, attention."""
+
+    gates: ClassVar[int | None] = None
+    """How many gates it has, candidates not counted: 2 for a GRU, 3 for an LSTM."""
+
+    parallel: ClassVar[bool] = False
+    """Whether it can run all steps of a sequence at once instead of one after another."""
+
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
-        for argument, value in (("input_size", input_size), ("hidden_size", hidden_size)):
-            if value < 1:
-                raise CellError(f"{argument} must be at least 1, not {value}")
+        require_at_least_one(input_size=input_size, hidden_size=hidden_size)
         if hidden_size % self.hidden_multiple:
             below = hidden_size // self.hidden_multiple * self.hidden_multiple
             raise CellError(
@@ -96,18 +128,7 @@ class RecurrentCell(nn.Module, ABC, Generic[StateT]):
         Returns:
             Outputs `(N, O)` in the layout of `u`, and each row's state after its own last step.
         """
-        outputs: list[Tensor] = []
-        finished: list[StateT] = []
-        rows = batch_sizes[0]
-        for u_t in u.split(list(batch_sizes)):
-            running = len(u_t)
-            if running < rows:
-                finished.append(_rows(state, slice(running, None)))
-                state, rows = _rows(state, slice(running)), running
-            y, state = self.recur(u_t, state)
-            outputs.append(y)
-        finished.append(state)
-        return torch.cat(outputs), _concatenate(finished[::-1])
+        return fold(self.recur, u, batch_sizes, state)
 
     @overload
     def forward(self, x: Tensor, state: StateT | None = None) -> tuple[Tensor, StateT]: ...
@@ -167,6 +188,40 @@ class RecurrentCell(nn.Module, ABC, Generic[StateT]):
     def _zeros(self, *shape: int) -> Tensor:
         """Zeros on the parameters' device and in their dtype, for `initial_state`."""
         return next(self.parameters()).new_zeros(shape)
+
+
+def fold(
+    recur: Callable[[Tensor, StateT], tuple[Tensor, StateT]],
+    u: Tensor,
+    batch_sizes: Sequence[int],
+    state: StateT,
+) -> tuple[Tensor, StateT]:
+    """Applies a function to step after step of a packed batch, to the rows still running alone.
+
+    A cell whose `recur` needs something that is the same at every step, such as a matrix made from
+    its parameters, overrides `unroll` to compute that once and fold a function that has it.
+
+    Args:
+        recur: one step, `(B, G)` and a state to `(B, O)` and the next state.
+        u: projected inputs `(N, G)`; see `RecurrentCell.unroll`, also for the rest.
+        batch_sizes: the number of rows still running at each step.
+        state: the initial state.
+
+    Returns:
+        Outputs `(N, O)`, and each row's state after its own last step.
+    """
+    outputs: list[Tensor] = []
+    finished: list[StateT] = []
+    rows = batch_sizes[0]
+    for u_t in u.split(list(batch_sizes)):
+        running = len(u_t)
+        if running < rows:
+            finished.append(_rows(state, slice(running, None)))
+            state, rows = _rows(state, slice(running)), running
+        y, state = recur(u_t, state)
+        outputs.append(y)
+    finished.append(state)
+    return torch.cat(outputs), _concatenate(finished[::-1])
 
 
 def map_state(function: Callable[[Tensor], Tensor], state: StateT) -> StateT:

@@ -46,6 +46,9 @@ class GRU(StackedGates[HiddenState]):
     """
 
     name: ClassVar[str] = "gru"
+    year: ClassVar[int] = 2014
+    family: ClassVar[str] = "gated"
+    gates: ClassVar[int] = 2
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from cells.base import CellError, HiddenState
+from cells.base import HiddenState, require_choice
 from cells.stacked_gates import StackedGates
 
 NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu}
@@ -39,6 +39,9 @@ class RNN(StackedGates[HiddenState]):
     """
 
     name: ClassVar[str] = "rnn"
+    year: ClassVar[int] = 1990
+    family: ClassVar[str] = "simple"
+    gates: ClassVar[int] = 0
 
     def __init__(
         self,
@@ -49,7 +52,7 @@ class RNN(StackedGates[HiddenState]):
         bias: bool = True,
         init: Literal["torch", "keras", "identity"] = "torch",
     ) -> None:
-        check_nonlinearity(nonlinearity)
+        require_choice(NONLINEARITIES, nonlinearity=nonlinearity)
         super().__init__(input_size, hidden_size, gates=1, bias=bias)
         self.nonlinearity = nonlinearity
         self._initialise(init)
@@ -74,14 +77,3 @@ class RNN(StackedGates[HiddenState]):
         **StackedGates.initialisations,
         "identity": _identity,
     }
-
-
-def check_nonlinearity(nonlinearity: str) -> None:
-    """Refuses a name that is not in `NONLINEARITIES`.
-
-    Raises:
-        CellError: with the valid names.
-    """
-    if nonlinearity not in NONLINEARITIES:
-        choices = ", ".join(NONLINEARITIES)
-        raise CellError(f"nonlinearity={nonlinearity!r} is not one of {choices}")

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cells.base import CellError, RecurrentCell, StateT
+from cells.base import RecurrentCell, StateT, require_choice
 
 
 class StackedGates(RecurrentCell[StateT]):
@@ -45,9 +45,7 @@ class StackedGates(RecurrentCell[StateT]):
 
     def _initialise(self, init: str) -> None:
         """Fills all parameters in the way that `initialisations` has under the name `init`."""
-        if init not in self.initialisations:
-            choices = ", ".join(self.initialisations)
-            raise CellError(f"init={init!r} is not one of {choices}")
+        require_choice(self.initialisations, init=init)
         self.initialisations[init](self)
 
     def _uniform(self) -> None:

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from cells.base import HiddenState, RecurrentCell, StateT
+from cells.base import HiddenState, RecurrentCell, StateT, map_state, require_choice
 from cells.lstm import LSTMState
-from cells.rnn import check_nonlinearity
+from cells.rnn import NONLINEARITIES
 
 _PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
@@ -77,6 +77,9 @@ class TorchGRU(_HiddenLayer):
     """
 
     name: ClassVar[str] = "torch_gru"
+    year: ClassVar[int] = 2014
+    family: ClassVar[str] = "gated"
+    gates: ClassVar[int] = 2
 
     def __init__(self, input_size: int, hidden_size: int = 64, *, bias: bool = True) -> None:
         super().__init__(input_size, hidden_size)
@@ -96,6 +99,9 @@ class TorchLSTM(TorchLayer[LSTMState]):
     """
 
     name: ClassVar[str] = "torch_lstm"
+    year: ClassVar[int] = 1997
+    family: ClassVar[str] = "gated"
+    gates: ClassVar[int] = 3
 
     def __init__(self, input_size: int, hidden_size: int = 64, *, bias: bool = True) -> None:
         super().__init__(input_size, hidden_size)
@@ -107,6 +113,14 @@ class TorchLSTM(TorchLayer[LSTMState]):
         return LSTMState(h, torch.zeros_like(h))
 
     def _run(self, x: Tensor | PackedSequence, state: LSTMState) -> tuple[Any, LSTMState]:
+        if state.h.device.type != "cpu":
+            return self._call(x, state)
+        # torch fails under bf16 autocast on processors without bf16 instructions.
+        with torch.autocast("cpu", enabled=False):
+            dtype = next(self.parameters()).dtype
+            return self._call(x.to(dtype), map_state(lambda leaf: leaf.to(dtype), state))
+
+    def _call(self, x: Tensor | PackedSequence, state: LSTMState) -> tuple[Any, LSTMState]:
         y, (h, c) = self.layer(x, (state.h.unsqueeze(0), state.c.unsqueeze(0)))
         return y, LSTMState(h.squeeze(0), c.squeeze(0))
 
@@ -125,6 +139,9 @@ class TorchRNN(_HiddenLayer):
     """
 
     name: ClassVar[str] = "torch_rnn"
+    year: ClassVar[int] = 1990
+    family: ClassVar[str] = "simple"
+    gates: ClassVar[int] = 0
 
     def __init__(
         self,
@@ -134,7 +151,7 @@ class TorchRNN(_HiddenLayer):
         nonlinearity: Literal["tanh", "relu"] = "tanh",
         bias: bool = True,
     ) -> None:
-        check_nonlinearity(nonlinearity)
+        require_choice(NONLINEARITIES, nonlinearity=nonlinearity)
         super().__init__(input_size, hidden_size)
         self.layer = nn.RNN(input_size, hidden_size, nonlinearity=nonlinearity, bias=bias)
 
