@@ -39,7 +39,7 @@ def solve_hidden_size(
         with torch.device("meta"):
             return count_parameters(build_model(multiples * step))
 
-    step = _smallest_multiple(build_cell)
+    step = smallest_multiple(build_cell)
     low, high = 1, 2
     while size(high) < parameters:
         low, high = high, high * 2
@@ -56,10 +56,14 @@ def solve_hidden_size(
     return best * step
 
 
-def _smallest_multiple(
+def smallest_multiple(
     build_cell: Callable[[int], RecurrentCell[tuple[torch.Tensor, ...]]],
 ) -> int:
-    """What the hidden size must divide by, with the knobs at hand."""
+    """What the hidden size must divide by, with the knobs at hand.
+
+    Raises:
+        CellError: the cell refuses every size, or its knobs.
+    """
     refusal: CellError | None = None
     for hidden_size in range(1, LARGEST_MULTIPLE + 1):
         try:
