@@ -30,11 +30,11 @@ class TorchLayer(RecurrentCell[StateT]):
         self.register_load_state_dict_pre_hook(_to_layer_names)
 
     def project(self, x: Tensor) -> Tensor:
-        """The input itself: torch projects it inside the layer."""
+        """The input itself, `(..., I)`: torch projects it inside the layer."""
         return x
 
     def recur(self, u: Tensor, state: StateT) -> tuple[Tensor, StateT]:
-        """One step, as a sequence of length 1."""
+        """One step, `(B, I)` to `(B, H)`, as a sequence of length 1."""
         return self.unroll(u, [len(u)], state)
 
     def unroll(self, u: Tensor, batch_sizes: Sequence[int], state: StateT) -> tuple[Tensor, StateT]:
@@ -65,7 +65,12 @@ class _HiddenLayer(TorchLayer[HiddenState]):
 
 
 class TorchGRU(_HiddenLayer):
-    """`nn.GRU`, the equations of `cells.gru.GRU` with `reset_after=True`.
+    """`nn.GRU` (Cho et al. 2014, https://arxiv.org/abs/1406.1078).
+
+    The equations of `cells.gru.GRU` with `reset_after=True`, among them::
+
+        n  = tanh(W_in x + b_in + r * (W_hn h + b_hn))
+        h' = (1 - z) * n + z * h,   y = h'
 
     Args:
         input_size: I, features of an input step.
@@ -87,7 +92,14 @@ class TorchGRU(_HiddenLayer):
 
 
 class TorchLSTM(TorchLayer[LSTMState]):
-    """`nn.LSTM`, the equations of `cells.lstm.LSTM` without peepholes.
+    """`nn.LSTM` (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
+
+    The equations of `cells.lstm.LSTM` as it is by default, among them::
+
+        c' = f * c + i * g
+        h' = o * tanh(c'),   y = h'
+
+    On a CPU it runs in its parameters' dtype even under autocast.
 
     Args:
         input_size: I, features of an input step.
@@ -126,7 +138,11 @@ class TorchLSTM(TorchLayer[LSTMState]):
 
 
 class TorchRNN(_HiddenLayer):
-    """`nn.RNN`, the equations of `cells.rnn.RNN`.
+    """`nn.RNN` (Elman 1990, "Finding structure in time").
+
+    The equation of `cells.rnn.RNN`::
+
+        h' = φ(W_ih x + b_ih + W_hh h + b_hh),   y = h'
 
     Args:
         input_size: I, features of an input step.

@@ -1,0 +1,77 @@
+"""The independently recurrent network: every unit remembers itself alone."""
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from cells.base import HiddenState, RecurrentCell, require_at_least_one, require_choice
+from cells.rnn import NONLINEARITIES
+
+
+class IndRNN(RecurrentCell[HiddenState]):
+    """Independently recurrent network (Li et al. 2018, https://arxiv.org/abs/1803.04831).
+
+    With φ either relu or tanh and * elementwise::
+
+        h' = φ(W x + b + u * h),   y = h'
+
+    A rectified unit multiplies what it holds by u at every step. Over T steps that is at most a
+    factor of 2 if |u| ≤ 2^(1/T), and at least one of 1/2 if u ≥ 2^(-1/T). The recurrent weights
+    start in this range, where the paper has them in its last layer so that all of it remembers, or
+    in [0, 2^(1/T)], as in the layers below the last, so that it remembers over many time scales.
+
+    What differs from the paper: there is no batch normalisation, which would couple the rows of a
+    batch, and the range holds at initialisation only. The paper also clips u to it after every
+    update; the authors' code makes that a choice, off by default.
+
+    Parameters are `input` (W `(H, I)`, uniform in ±1/√I, and b `(H,)`, zero at first) and `u`
+    `(H,)`.
+
+    Args:
+        input_size: I, features of an input step.
+        hidden_size: H.
+        nonlinearity: φ, `relu` or `tanh`.
+        steps: T, over how many steps to remember, such as the length of a sequence.
+        long_memory: whether u starts in [2^(-1/T), 2^(1/T)] and not in [0, 2^(1/T)].
+
+    Raises:
+        CellError: a size or `steps` is not positive, or `nonlinearity` is unknown.
+    """
+
+    name: ClassVar[str] = "indrnn"
+    year: ClassVar[int] = 2018
+    family: ClassVar[str] = "simple"
+    gates: ClassVar[int] = 0
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int = 64,
+        *,
+        nonlinearity: Literal["relu", "tanh"] = "relu",
+        steps: int = 64,
+        long_memory: bool = True,
+    ) -> None:
+        require_choice(NONLINEARITIES, nonlinearity=nonlinearity)
+        require_at_least_one(steps=steps)
+        super().__init__(input_size, hidden_size)
+        self.nonlinearity = nonlinearity
+        self.input = nn.Linear(input_size, hidden_size)
+        nn.init.zeros_(self.input.bias)
+        lowest = 2 ** (-1 / steps) if long_memory else 0
+        self.u = nn.Parameter(torch.empty(hidden_size).uniform_(lowest, 2 ** (1 / steps)))
+
+    def initial_state(self, batch_size: int) -> HiddenState:
+        """Zeros."""
+        return HiddenState(self._zeros(batch_size, self.hidden_size))
+
+    def project(self, x: Tensor) -> Tensor:
+        """The input's share, with the bias: `(..., I)` to `(..., H)`."""
+        u: Tensor = self.input(x)
+        return u
+
+    def recur(self, u: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
+        """One step: `(B, H)` and the state to `(B, H)` and the next state."""
+        h = NONLINEARITIES[self.nonlinearity](torch.addcmul(u, self.u, state.h))
+        return h, HiddenState(h)

@@ -1,0 +1,72 @@
+"""The minimal gated unit: a GRU whose one gate both resets and updates."""
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from cells.base import HiddenState
+from cells.stacked_gates import StackedGates
+
+
+class MGU(StackedGates[HiddenState]):
+    """Minimal gated unit (Zhou et al. 2016, https://arxiv.org/abs/1603.09420).
+
+    With σ the logistic function and * elementwise::
+
+        f  = σ(W_if x + b_if + W_hf h + b_hf)                    forget gate
+        n  = tanh(W_in x + b_in + W_hn (f * h) + b_hn)           candidate
+        h' = (1 - f) * h + f * n,   y = h'
+
+    As printed, f replaces: where it is 1 the state gives way to the candidate, where it is 0 the
+    state is kept. The z of this package's `gru` is the other way round.
+
+    What differs from the paper is the second bias, which is there for torch's layout, and the
+    initialisation. Parameters are laid out as those of `nn.GRUCell`, rows in the order f, n.
+
+    Args:
+        input_size: I, features of an input step.
+        hidden_size: H.
+        bias: whether the gate and the candidate have biases.
+        forget_bias: added to the gate's initial bias, if there are biases. As f replaces, a
+            negative value makes the cell remember for longer at first.
+        init: `torch` draws everything from ±1/√H; `keras` is Glorot uniform, orthogonal, zero.
+
+    Raises:
+        CellError: a size is not positive, or `init` is unknown.
+    """
+
+    name: ClassVar[str] = "mgu"
+    year: ClassVar[int] = 2016
+    family: ClassVar[str] = "gated"
+    gates: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int = 64,
+        *,
+        bias: bool = True,
+        forget_bias: float = 0.0,
+        init: Literal["torch", "keras"] = "torch",
+    ) -> None:
+        super().__init__(input_size, hidden_size, gates=2, bias=bias)
+        self._initialise(init)
+        if self.bias_ih is not None:
+            with torch.no_grad():
+                b_f, _ = self.bias_ih.chunk(2)
+                b_f += forget_bias
+
+    def initial_state(self, batch_size: int) -> HiddenState:
+        """Zeros."""
+        return HiddenState(self._zeros(batch_size, self.hidden_size))
+
+    def recur(self, u: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
+        """One step: `(B, 2H)` and the state to `(B, H)` and the next state."""
+        h = state.h
+        u_f, u_n = u.chunk(2, dim=-1)
+        W_f, W_n = self.weight_hh.chunk(2)
+        f = torch.sigmoid(torch.addmm(u_f, h, W_f.t()))
+        n = torch.tanh(torch.addmm(u_n, f * h, W_n.t()))
+        h = torch.addcmul(h, f, n - h)  # (1 - f) * h + f * n
+        return h, HiddenState(h)
