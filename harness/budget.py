@@ -7,14 +7,10 @@ from torch import nn
 
 from cells.base import CellError, RecurrentCell
 from harness.errors import UserError
+from harness.sizes import count_parameters
 
 TOLERANCE = 0.02
 LARGEST_MULTIPLE = 1024
-
-
-def count_parameters(module: nn.Module) -> int:
-    """Trainable parameters, each counted once."""
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 
 def solve_hidden_size(

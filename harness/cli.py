@@ -73,6 +73,19 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("kind", nargs="?", choices=["cells", "tasks"])
     listing.set_defaults(function=_list)
 
+    check = commands.add_parser(
+        "check",
+        help="the conformance suite on a cell",
+        description="Check what every cell promises; exit code 1 if a property fails.",
+    )
+    check.add_argument("kind", choices=["cell"])
+    check.add_argument(
+        "arguments", nargs="*", metavar="NAME | cell.KNOB=VALUE", help="all cells without a name"
+    )
+    check.add_argument("--property", action="append", default=[], help="only this (repeatable)")
+    check.add_argument("--verbose", action="store_true", help="say more, show tracebacks")
+    check.set_defaults(function=_check)
+
     show = commands.add_parser("show", help="one run's record")
     show.add_argument("run_id", help="a run id or an unambiguous beginning of one")
     _add_results(show)
@@ -122,6 +135,12 @@ def _list(options: argparse.Namespace) -> int:
 
     print_plugins([options.kind.removesuffix("s")] if options.kind else ["cell", "task"])
     return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from harness.check import check_cells
+
+    return check_cells(options.arguments, options.property, options.verbose)
 
 
 def _show(options: argparse.Namespace) -> int:

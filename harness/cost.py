@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from harness.budget import count_parameters
 from harness.model import SequenceModel
+from harness.sizes import count_parameters, state_size
 
 
 class Stopwatch:
@@ -82,9 +82,8 @@ def _release_unused() -> None:
 
 def model_cost(model: SequenceModel) -> dict[str, Any]:
     """Parameters of the model and of its cells alone, and numbers in one row's state."""
-    states = [leaf for cell in model.cells for leaf in cell.initial_state(1)]
     return {
         "parameters": count_parameters(model),
         "recurrent_parameters": sum(count_parameters(cell) for cell in model.cells),
-        "state_size": sum(leaf.numel() for leaf in states),
+        "state_size": sum(state_size(cell) for cell in model.cells),
     }

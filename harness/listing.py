@@ -1,9 +1,11 @@
 """`recurbench list`: every cell and task with its origin, knobs and import errors."""
 
+import torch
 from rich.console import Console
 from rich.markup import escape
 
 from harness.plugins import Plugin, registry
+from harness.sizes import state_size
 
 
 def print_plugins(kinds: list[str]) -> None:
@@ -24,8 +26,33 @@ def print_plugins(kinds: list[str]) -> None:
 def _print_plugin(console: Console, plugin: Plugin) -> None:
     console.print(f"[bold]{plugin.name}[/]  {escape(plugin.summary)}", soft_wrap=True)
     console.print(f"    [dim]{escape(plugin.origin)}[/]", soft_wrap=True)
+    if plugin.kind == "cell":
+        console.print(f"    {escape(_facts(plugin))}", soft_wrap=True)
     for knob in plugin.knobs:
         default = "null" if knob.default is None else knob.default
         default = str(default).lower() if isinstance(default, bool) else default
         setting = escape(f"{plugin.kind}.{knob.name}={default}")
         console.print(f"    {setting}  [dim]{escape(knob.type_name)}[/]", soft_wrap=True)
+
+
+def _facts(plugin: Plugin) -> str:
+    """Year, family, gates, state size per unit at the default knobs, and how it runs."""
+    cls = plugin.cls
+    facts = [
+        str(cls.year or "year unknown"),
+        cls.family or "no family",
+        "gates unknown" if cls.gates is None else f"{cls.gates} gates",
+        f"state per unit {_state_per_unit(plugin)}",
+        "parallel over time" if cls.parallel else "step by step",
+    ]
+    return ", ".join(facts)
+
+
+def _state_per_unit(plugin: Plugin) -> str:
+    """How many numbers a row carries from step to step, over the hidden size."""
+    try:
+        with torch.device("meta"):
+            cell = plugin.cls(1)
+            return f"{state_size(cell) / cell.hidden_size:.3g}"
+    except Exception:  # a plugin may raise anything; `recurbench check cell` says what
+        return "unknown"

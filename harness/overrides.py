@@ -56,6 +56,13 @@ def compose_jobs(overrides: list[str], multirun: bool) -> tuple[list[DictConfig]
         return [_compose(job) for job in jobs], True
 
 
+def options_of(group: str) -> list[str]:
+    """The names that a config group offers: plugins and presets."""
+    with initialize_config_module("conf", version_base="1.3"):
+        options: list[str] = GlobalHydra.instance().config_loader().get_group_options(group)
+        return options
+
+
 def _parse(overrides: list[str]) -> list[Override]:
     try:
         loader = GlobalHydra.instance().config_loader()

@@ -19,7 +19,7 @@ class ViolationError(AssertionError):
     """
 
     def __init__(self, seen: str, expected: str, cause: str) -> None:
-        super().__init__(f"seen: {seen}; expected: {expected}; usual cause: {cause}")
+        super().__init__(f"seen: {seen}\nexpected: {expected}\nusual cause: {cause}")
         self.seen, self.expected, self.cause = seen, expected, cause
 
 

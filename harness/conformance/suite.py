@@ -64,6 +64,12 @@ class Finding:
     details: str
     seconds: float
 
+    @property
+    def report(self) -> str:
+        """What a test that fails says."""
+        parts = f"{self.name}: {self.sentence}", self.message, self.details
+        return "\n".join(filter(None, parts))
+
 
 class ConformanceError(AssertionError):
     """A cell does not keep what every cell promises."""
@@ -81,8 +87,7 @@ def check_cell(cls: type[Cell], **knobs: Any) -> None:
     """
     failed = [found for found in examine(cls, knobs) if found.status == "fails"]
     if failed:
-        lines = (f"{finding.name}: {finding.message}{finding.details}" for finding in failed)
-        raise ConformanceError("\n".join(lines))
+        raise ConformanceError("\n\n".join(finding.report for finding in failed))
 
 
 def examine(

@@ -23,7 +23,7 @@ def _test(name: str) -> Callable[[CellTests], None]:
     def test(self: CellTests) -> None:
         (finding,) = examine(self.cell, self.knobs, [name])
         if finding.status == "fails":
-            raise ConformanceError(finding.message + finding.details)
+            raise ConformanceError(finding.report)
 
     test.__doc__ = PROPERTIES[name].__doc__
     return test

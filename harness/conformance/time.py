@@ -70,10 +70,10 @@ def long_sequences(subject: Subject) -> None:
     cause = (
         "an unstable recurrence, an exponential without a stabiliser, or a product that overflows"
     )
-    scales = torch.tensor([1e-3, 1e3])
+    scales = torch.tensor([1e-3, 1e3], dtype=torch.float32)
     for kernel in subject.kernels:
         cell = subject.make(dtype=torch.float32, **kernel)
-        x = scales[:, None, None] * torch.randn(len(scales), LONG, I)
+        x = scales[:, None, None] * torch.randn(len(scales), LONG, I, dtype=torch.float32)
         with torch.no_grad():
             y, final = cell(x)
         require_finite("output", y, cause=cause, axes=STEP_AXES)

@@ -37,9 +37,7 @@ def test_each_property_alone_catches_some_cell(name):
 
 
 def test_the_report_says_what_was_seen_what_was_expected_and_why():
-    with pytest.raises(
-        ConformanceError, match=r"exact_gradients: seen: the gradient of gain is zero"
-    ) as error:
+    with pytest.raises(ConformanceError, match=r"seen: the gradient of gain is zero") as error:
         check_cell(broken.UnusedParameter)
     assert "expected: every parameter takes part" in str(error.value)
     assert "usual cause: a parameter that is not used" in str(error.value)

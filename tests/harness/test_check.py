@@ -1,0 +1,93 @@
+"""`recurbench check cell` from the command line."""
+
+import pytest
+
+from harness.cli import main
+from harness.conformance import PROPERTIES, CellTests, check_cell
+from harness.plugins import registry
+
+UNSTABLE = '''
+from cells.rnn import RNN
+
+
+class Unstable(RNN):
+    """Grows without bounds (nobody 2026).
+
+        h' = 2 h + u,   y = h'
+    """
+
+    name = "unstable"
+
+    def recur(self, u, state):
+        h = 2 * state.h + u + state.h @ self.weight_hh.T
+        return h, type(state)(h)
+'''
+
+
+def test_a_sound_cell_passes(capsys):
+    assert main(["check", "cell", "mgu"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in PROPERTIES)
+    assert "✓ mgu: 14 of 14 properties hold, 1 does not apply" in shown
+
+
+def test_a_failure_says_what_was_seen_and_the_usual_cause(plugin_folder, capsys):
+    (plugin_folder / "unstable.py").write_text(UNSTABLE)
+    assert main(["check", "cell", "unstable"]) == 1
+    shown = capsys.readouterr().out
+    assert "✗ long_sequences\n      seen: output at row 0, step" in shown
+    assert "expected: finite" in shown
+    assert "usual cause: an unstable recurrence" in shown
+    assert "✗ unstable: 13 of 14 properties hold" in shown
+
+
+def test_several_cells_and_knobs_are_checked_at_once(capsys):
+    arguments = ["gru_cho", "lstm", "cell.bias=false", "--property", "causal"]
+    assert main(["check", "cell", *arguments]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.partition("(")[0] for line in shown] == [
+        "✓ gru_cho: 1 of 1 properties hold ",
+        "✓ lstm: 1 of 1 properties hold ",
+    ]
+
+
+def test_without_a_name_all_cells_and_presets_are_checked(capsys):
+    assert main(["check", "cell", "--property", "refusals"]) == 0
+    shown = capsys.readouterr().out
+    for name in [*registry().plugins["cell"], "gru_cho", "lstm_peephole"]:
+        assert f"✓ {name}: " in shown
+
+
+def test_verbose_says_what_the_property_means(capsys):
+    assert main(["check", "cell", "gru", "--property", "causal", "--verbose"]) == 0
+    assert "A change at step t leaves every output before t as it was." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["grv"], "cell=grv; did you mean gru?"),
+        (["gru", "cell.windo=3"], "cell (gru) has no option windo"),
+        (["gru", "window=3"], "window=3: only a cell's knobs can be set"),
+        (["gru", "cell.hidden_size=8"], "the suite chooses the sizes itself"),
+        (["gru", "--property", "casual"], "--property casual; did you mean causal?"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments, message, capsys):
+    assert main(["check", "cell", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+class TestAsAPluginsAuthorWritesIt(CellTests):
+    cell = registry().plugins["cell"]["attention_gru"].cls
+    knobs = {"window": 3}  # noqa: RUF012 - as documented
+
+
+def test_the_class_has_a_test_for_each_property():
+    assert all(hasattr(TestAsAPluginsAuthorWritesIt, f"test_{name}") for name in PROPERTIES)
+
+
+def test_check_cell_takes_knobs():
+    check_cell(registry().plugins["cell"]["rnn"].cls, nonlinearity="relu", init="identity")
