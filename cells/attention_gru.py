@@ -10,13 +10,11 @@ from torch import Tensor, nn
 
 from cells.base import HiddenState, RecurrentCell, require_at_least_one, require_choice
 from cells.gru import GRU
-
-WINDOWS = 512
-"""How many steps the fused kernel attends from at once; so few stay in the processor's cache."""
+from cells.window import WINDOWS, Windows, head_of, mix, push
 
 
 class AttentionState(NamedTuple):
-    """The GRU's state and two ring buffers; the state of step s (from 0) is in slot s mod W."""
+    """The GRU's state and two ring buffers; `cells.window.push` says what lies where."""
 
     h: Tensor  # (B, H)
     memory: Tensor  # (B, W, H), the last hidden states
@@ -102,8 +100,7 @@ class AttentionGRU(RecurrentCell[AttentionState]):
             nn.init.uniform_(v, -bound, bound)
         self.output = nn.Linear(2 * hidden_size, hidden_size, bias=bias)
         self.register_buffer("slots", torch.arange(window), persistent=False)
-        head_of = torch.eye(heads).repeat_interleave(hidden_size // heads, dim=1)
-        self.register_buffer("head_of", head_of, persistent=False)
+        self.register_buffer("head_of", head_of(hidden_size, heads), persistent=False)
 
     def initial_state(self, batch_size: int) -> AttentionState:
         """A zero hidden state, which is not attended to, and an empty window."""
@@ -120,70 +117,30 @@ class AttentionGRU(RecurrentCell[AttentionState]):
         """One step: `(B, 3H)` and the state to `(B, H)` and the next state."""
         h, _ = self.gru.recur(u, HiddenState(state.h))
         query, key = self.query_key(h).chunk(2, dim=-1)
-        slot = torch.arange(len(h), device=h.device), state.steps % self.window  # one per row
-        memory = state.memory.index_put(slot, h)
-        keys = state.keys.index_put(slot, key.to(state.keys.dtype))  # autocast narrows the key
-        steps = state.steps + 1
-        empty = self.slots >= steps.unsqueeze(1)  # (B, W), before the ring is full
+        key = key.to(state.keys.dtype)  # autocast narrows it
+        rings = state.memory, state.keys
+        (memory, keys), empty, steps = push(rings, (h, key), state.steps, self.slots)
         return self._attend(h, query, memory, keys, empty), AttentionState(h, memory, keys, steps)
 
     def unroll(
         self, u: Tensor, batch_sizes: Sequence[int], state: AttentionState
     ) -> tuple[Tensor, AttentionState]:
-        """All steps, by the kernel that was chosen; see the base class for the shapes.
-
-        The fused kernel puts the W states of the ring, oldest first, before those of the sequence.
-        Time e of this longer sequence is then e - W of the given one, the window of step t ends at
-        e = W + t, and a row that has taken s steps has no state before e = W - s.
-        """
+        """All steps, by the kernel that was chosen; see the base class for the shapes."""
         if self.kernel == "reference":
             return super().unroll(u, batch_sizes, state)
         h, (h_last,) = self.gru.unroll(u, batch_sizes, HiddenState(state.h))
         query, key = self.query_key(h).chunk(2, dim=-1)
-
-        W, B = self.window, batch_sizes[0]
-        sizes = torch.tensor([B] * W + list(batch_sizes), device=u.device)
-        begins = sizes.cumsum(0) - sizes  # of each time e in the longer sequence
-        step = torch.repeat_interleave(torch.arange(len(batch_sizes), device=u.device), sizes[W:])
-        row = torch.arange(len(u), device=u.device) - (begins[W:] - W * B)[step]
-        oldest_first = (state.steps.unsqueeze(1) + self.slots) % W  # (B, W)
-        memory = self._prepend(state.memory, oldest_first, h)
-        keys = self._prepend(state.keys, oldest_first, key.to(state.keys.dtype))
-
-        time = step.unsqueeze(1) + 1 + self.slots  # (N, W), of each window
-        window = begins[time] + row.unsqueeze(1)
-        empty = time + state.steps[row].unsqueeze(1) < W
-        # Part after part, so that evaluation never holds the windows of all steps at once; as
-        # lookups in a table, whose gradient torch accumulates faster than that of indexing.
-        parts = zip(*(whole.split(WINDOWS) for whole in (h, query, window, empty)), strict=True)
-        y = torch.cat(
-            [
-                self._attend(h_, query_, F.embedding(i, memory), F.embedding(i, keys), empty_)
-                for h_, query_, i, empty_ in parts
-            ]
-        )
-
-        rows = torch.arange(B, device=u.device)
-        lengths = (sizes[W:] > rows.unsqueeze(1)).sum(1)
-        steps = state.steps + lengths
-        time = lengths.unsqueeze(1) + (self.slots - steps.unsqueeze(1)) % W  # (B, W), of each slot
-        last = begins[time] + rows.unsqueeze(1)
-        return y, AttentionState(h_last, memory[last], keys[last], steps)
-
-    @staticmethod
-    def _prepend(ring: Tensor, order: Tensor, new: Tensor) -> Tensor:
-        """A ring `(B, W, H)`, its slots put in an order, before new rows `(N, H)`, time first."""
-        past = ring.gather(1, order.unsqueeze(2).expand_as(ring))
-        return torch.cat((past.transpose(0, 1).flatten(0, 1), new))
+        windows = Windows(batch_sizes, state.steps, self.slots)
+        memory = windows.table(state.memory, h)
+        keys = windows.table(state.keys, key.to(state.keys.dtype))
+        y = windows.run(self._attend, (h, query), (memory, keys), WINDOWS)
+        return y, AttentionState(h_last, windows.ring(memory), windows.ring(keys), windows.steps)
 
     def _attend(
         self, h: Tensor, query: Tensor, memory: Tensor, keys: Tensor, empty: Tensor
     ) -> Tensor:
         """Outputs `(B, H)` from states and queries `(B, H)`, windows `(B, W, H)` and their gaps."""
-        scores = self._scores(query.unsqueeze(1), keys).masked_fill(empty.unsqueeze(2), -math.inf)
-        weights = torch.softmax(scores, dim=1).transpose(1, 2).unsqueeze(2)  # (B, heads, 1, W)
-        values = memory.unflatten(2, (self.heads, -1)).transpose(1, 2)  # (B, heads, W, D)
-        context = torch.matmul(weights, values).flatten(1)
+        context = mix(self._scores(query.unsqueeze(1), keys), memory, empty)
         y: Tensor = self.output(torch.cat((h, context), dim=1))
         return y
 
@@ -191,5 +148,4 @@ class AttentionGRU(RecurrentCell[AttentionState]):
         """Compares `(B, 1, H)` with `(B, W, H)`, each head apart: `(B, W, heads)`."""
         compared = query * keys if self.v is None else torch.tanh(query + keys)
         scale = 1 / math.sqrt(self.hidden_size // self.heads) if self.v is None else self.v
-        # One product of matrices sums within each head, without a copy of the whole window.
         return F.linear(compared, scale * self.head_of)

@@ -1,0 +1,99 @@
+"""The linear recurrent unit: a complex diagonal recurrence that starts on a ring."""
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from cells.base import CellError
+from cells.linear_recurrence import ComplexRecurrence, Kernel, widen
+
+
+class LRU(ComplexRecurrence):
+    """LRU (Orvieto et al. 2023, "Resurrecting RNNs", https://arxiv.org/abs/2303.06349).
+
+    With h complex and * elementwise::
+
+        λ  = exp(-exp(ν) + i exp(θ))
+        h' = λ * h + exp(γ) * (B x)
+        y  = Re(C h') + D x
+
+    The exponentials keep |λ| below 1 whatever is learnt. In the paper D is diagonal, as its layers
+    have one width; here it is `(H, I)`. The paper's block around the layer (normalisation, gated
+    units, residuals) is the harness's.
+
+    At first λ is uniform on the ring r_min <= |λ| <= r_max with phases in [0, max_phase], the
+    normalisation is exp(γ) = √(1 - |λ|²), the parts of B are N(0, 1 / 2I), those of C are
+    N(0, 1 / H), and D is N(0, 1 / I), as in the paper, whose tuned rings are the default here.
+
+    Parameters are ν, θ, γ as `log_decay`, `log_phase`, `log_scale` `(H,)`, `input` (Re B, Im B, D
+    below each other, `(3H, I)`) and `output` (Re C, -Im C side by side, `(H, 2H)`).
+
+    Args:
+        input_size: I, features of an input step.
+        hidden_size: H, complex features of h and real features of y.
+        r_min: the ring's inner radius, at least 0.
+        r_max: its outer radius, above r_min and at most 1.
+        max_phase: the largest phase in radians, above 0.
+        kernel: `fused` scans all steps at once, `reference` takes step after step.
+
+    Raises:
+        CellError: a size is not positive, the ring or the phase is out of range, or `kernel` is
+            unknown.
+    """
+
+    name: ClassVar[str] = "lru"
+    year: ClassVar[int] = 2023
+    gates: ClassVar[int] = 0
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int = 64,
+        *,
+        r_min: float = 0.9,
+        r_max: float = 0.999,
+        max_phase: float = 2 * math.pi,
+        kernel: Kernel = "fused",
+    ) -> None:
+        if not 0 <= r_min < r_max <= 1:
+            raise CellError(f"needs 0 <= r_min < r_max <= 1, not r_min={r_min}, r_max={r_max}")
+        if max_phase <= 0:
+            raise CellError(f"max_phase must be above 0, not {max_phase}")
+        super().__init__(input_size, hidden_size, kernel=kernel)
+        tiny = torch.finfo(torch.get_default_dtype()).eps  # keeps logarithms finite
+        square = torch.rand(hidden_size) * (r_max**2 - r_min**2) + r_min**2
+        square = square.clamp(tiny, 1 - tiny)
+        phase = (max_phase * torch.rand(hidden_size)).clamp(min=tiny)
+        self.log_decay = nn.Parameter(torch.log(-torch.log(square) / 2))
+        self.log_phase = nn.Parameter(torch.log(phase))
+        self.log_scale = nn.Parameter(torch.log1p(-square) / 2)
+        self.input = nn.Linear(input_size, 3 * hidden_size, bias=False)
+        self.output = nn.Linear(2 * hidden_size, hidden_size, bias=False)
+        with torch.no_grad():
+            B, D = self.input.weight.split([2 * hidden_size, hidden_size])
+            nn.init.normal_(B, std=1 / math.sqrt(2 * input_size))
+            nn.init.normal_(D, std=1 / math.sqrt(input_size))
+            nn.init.normal_(self.output.weight, std=1 / math.sqrt(hidden_size))
+
+    @property
+    def modes(self) -> int:
+        """H."""
+        return self.hidden_size
+
+    def project(self, x: Tensor) -> Tensor:
+        """Re B x, Im B x and D x: `(..., I)` to `(..., 3H)`."""
+        u: Tensor = self.input(x)
+        return u
+
+    def coefficients(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """λ and exp(γ) * (B x), complex: `(N, 3H)` to `(N, H)` each."""
+        re, im, _ = widen(u).chunk(3, dim=-1)
+        decay = torch.polar(torch.exp(-torch.exp(self.log_decay)), torch.exp(self.log_phase))
+        return decay.expand_as(re), torch.exp(self.log_scale) * torch.complex(re, im)
+
+    def emit(self, h: Tensor, u: Tensor) -> Tensor:
+        """Re(C h) + D x: `(N, H)` complex and `(N, 3H)` to `(N, H)`."""
+        y: Tensor = self.output(torch.cat((h.real, h.imag), dim=-1))
+        return y + u[..., 2 * self.hidden_size :]

@@ -1,0 +1,69 @@
+"""The minimal GRU, whose gate does not see the state, so that all steps can be scanned at once."""
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from cells.base import require_choice
+from cells.linear_recurrence import Kernel, RealRecurrence, widen
+
+
+class MinGRU(RealRecurrence):
+    """minGRU (Feng et al. 2024, "Were RNNs all we needed?", https://arxiv.org/abs/2410.01201).
+
+    With σ the logistic function and * elementwise::
+
+        z  = σ(W_z x + b_z)                                      update gate
+        n  = W_n x + b_n                                         candidate=linear
+        n  = g(W_n x + b_n),  g(v) = v + 1/2 if v >= 0 else σ(v)      candidate=positive
+        h' = (1 - z) * h + z * n,   y = h'
+
+    z replaces, as in the paper, not keeps as in this package's `gru`. The paper has both
+    candidates: the linear one in its equations, the positive one because its scan takes the
+    logarithm of h. The scan here takes none, so that h may be negative with either.
+
+    Parameters are `input` (W_z above W_n, `(2H, I)`, and the biases `(2H,)`), uniform in ±1/√I.
+
+    Args:
+        input_size: I, features of an input step.
+        hidden_size: H.
+        candidate: see above.
+        kernel: `fused` scans all steps at once, `reference` takes step after step.
+
+    Raises:
+        CellError: a size is not positive, or `candidate` or `kernel` is unknown.
+    """
+
+    name: ClassVar[str] = "min_gru"
+    year: ClassVar[int] = 2024
+    gates: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int = 64,
+        *,
+        candidate: Literal["linear", "positive"] = "linear",
+        kernel: Kernel = "fused",
+    ) -> None:
+        require_choice(("linear", "positive"), candidate=candidate)
+        super().__init__(input_size, hidden_size, kernel=kernel)
+        self.candidate = candidate
+        self.input = nn.Linear(input_size, 2 * hidden_size)
+
+    def project(self, x: Tensor) -> Tensor:
+        """The inputs of z and n: `(..., I)` to `(..., 2H)`."""
+        u: Tensor = self.input(x)
+        return u
+
+    def coefficients(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """1 - z and z * n: `(N, 2H)` to `(N, H)` each."""
+        u_z, u_n = widen(u).chunk(2, dim=-1)
+        n = positive(u_n) if self.candidate == "positive" else u_n
+        return torch.sigmoid(-u_z), torch.sigmoid(u_z) * n  # 1 - σ(v) would round small values off
+
+
+def positive(v: Tensor) -> Tensor:
+    """The paper's g, which is above zero everywhere."""
+    return torch.where(v >= 0, v + 0.5, torch.sigmoid(v))

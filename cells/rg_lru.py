@@ -1,0 +1,67 @@
+"""The real-gated linear recurrent unit of Griffin."""
+
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cells.linear_recurrence import Kernel, RealRecurrence, widen
+
+C = 8.0
+"""The paper's constant c, by which the recurrence gate can sharpen a decay."""
+
+SMALLEST = 1e-12
+"""Of 1 - a², below which the root's gradient would not be finite."""
+
+
+class RGLRU(RealRecurrence):
+    """RG-LRU (De et al. 2024, "Griffin", https://arxiv.org/abs/2402.19427).
+
+    With σ the logistic function, * elementwise and c = 8::
+
+        v  = W_v x + b_v
+        r  = σ(W_r x + b_r)                                      recurrence gate
+        i  = σ(W_i x + b_i)                                      input gate
+        a  = σ(Λ)^(c r)
+        h' = a * h + √(1 - a²) * (i * v),   y = h'
+
+    In the paper the layer's input has the width of the state, takes the place of v, and goes into
+    block-diagonal gates; here v is made from x and all three maps are full. The convolution before
+    the recurrence and the gated branch beside it belong to the paper's block, not to this cell.
+    a is computed as exp(-c r softplus(-Λ)), and 1 - a² without cancellation.
+
+    Λ is such that σ(Λ)^c is uniform in [0.9, 0.999] at first, as in the paper. Parameters are
+    `decay` (Λ, `(H,)`) and `input` (W_v, W_r, W_i below each other, `(3H, I)`, and the biases),
+    uniform in ±1/√I.
+
+    Args:
+        input_size: I, features of an input step.
+        hidden_size: H.
+        kernel: `fused` scans all steps at once, `reference` takes step after step.
+
+    Raises:
+        CellError: a size is not positive, or `kernel` is unknown.
+    """
+
+    name: ClassVar[str] = "rg_lru"
+    year: ClassVar[int] = 2024
+    gates: ClassVar[int] = 2
+
+    def __init__(self, input_size: int, hidden_size: int = 64, *, kernel: Kernel = "fused") -> None:
+        super().__init__(input_size, hidden_size, kernel=kernel)
+        self.input = nn.Linear(input_size, 3 * hidden_size)
+        a = torch.empty(hidden_size).uniform_(0.9, 0.999) ** (1 / C)
+        self.decay = nn.Parameter(torch.log(a) - torch.log1p(-a))  # the logit
+
+    def project(self, x: Tensor) -> Tensor:
+        """V and the inputs of r and i: `(..., I)` to `(..., 3H)`."""
+        u: Tensor = self.input(x)
+        return u
+
+    def coefficients(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """A and √(1 - a²) * (i * v): `(N, 3H)` to `(N, H)` each."""
+        v, u_r, u_i = widen(u).chunk(3, dim=-1)
+        log_a = -C * torch.sigmoid(u_r) * F.softplus(-self.decay)
+        scale = (-torch.expm1(2 * log_a)).clamp(min=SMALLEST).sqrt()
+        return torch.exp(log_a), scale * torch.sigmoid(u_i) * v

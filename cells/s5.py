@@ -1,0 +1,124 @@
+"""A diagonal state space model, discretised with a learnt time step."""
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from cells.base import CellError
+from cells.linear_recurrence import ComplexRecurrence, Kernel, widen
+
+
+class S5(ComplexRecurrence):
+    """S5 (Smith et al. 2023, "Simplified state space layers", https://arxiv.org/abs/2208.04933).
+
+    A linear system in continuous time, held constant between steps (zero-order hold), with h
+    complex and * elementwise::
+
+        λ  = -exp(α) + i ω
+        Δ  = exp(δ)
+        a  = exp(λ * Δ)
+        h' = a * h + (a - 1) / λ * (B x)
+        y  = 2 Re(C h') + D x
+
+    The H eigenvalues of a real system come in conjugate pairs, of which one half is kept: h has H/2
+    features, and twice the real part stands for both halves. The paper learns Re λ itself; its
+    exponential keeps the system stable. D is `(H, I)` here and diagonal in the paper, whose layers
+    have one width; the paper's activation and gate after the layer are left out.
+
+    At first λ, B and C are those of the normal part of the HiPPO-LegS matrix in the basis of its
+    eigenvectors, Re λ = -1/2, and δ is uniform between log dt_min and log dt_max, as in the paper.
+    B and C are drawn at N(0, 1 / I) and N(0, 1 / H) before the change of basis, D is N(0, 1 / I).
+
+    Parameters are α, ω, δ as `log_decay`, `frequency`, `log_step` `(H/2,)`, `input` (Re B, Im B, D
+    below each other, `(2H, I)`) and `output` (2 Re C, -2 Im C side by side, `(H, H)`).
+
+    Args:
+        input_size: I, features of an input step.
+        hidden_size: H, even; real features of y and eigenvalues of the system.
+        dt_min: the smallest initial time step, above 0.
+        dt_max: the largest, at least dt_min.
+        kernel: `fused` scans all steps at once, `reference` takes step after step.
+
+    Raises:
+        CellError: a size is not positive or H is odd, the time steps are out of range, or
+            `kernel` is unknown.
+    """
+
+    name: ClassVar[str] = "s5"
+    year: ClassVar[int] = 2023
+    gates: ClassVar[int] = 0
+    hidden_multiple: int = 2
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int = 64,
+        *,
+        dt_min: float = 0.001,
+        dt_max: float = 0.1,
+        kernel: Kernel = "fused",
+    ) -> None:
+        if not 0 < dt_min <= dt_max:
+            raise CellError(f"needs 0 < dt_min <= dt_max, not dt_min={dt_min}, dt_max={dt_max}")
+        super().__init__(input_size, hidden_size, kernel=kernel)
+        frequency, basis = hippo_normal(hidden_size)
+        log_step = torch.empty(self.modes).uniform_(math.log(dt_min), math.log(dt_max))
+        self.log_decay = nn.Parameter(torch.full((self.modes,), math.log(0.5)))
+        self.frequency = nn.Parameter(frequency)
+        self.log_step = nn.Parameter(log_step)
+        self.input = nn.Linear(input_size, 2 * hidden_size, bias=False)
+        self.output = nn.Linear(hidden_size, hidden_size, bias=False)
+        with torch.no_grad():
+            B = basis.mH @ _normal(hidden_size, input_size).to(basis.dtype)
+            C = _normal(hidden_size, hidden_size).to(basis.dtype) @ basis
+            D = _normal(hidden_size, input_size)
+            self.input.weight.copy_(torch.cat((B.real, B.imag, D)))
+            self.output.weight.copy_(2 * torch.cat((C.real, -C.imag), 1))
+
+    @property
+    def modes(self) -> int:
+        """H / 2."""
+        return self.hidden_size // 2
+
+    def project(self, x: Tensor) -> Tensor:
+        """Re B x, Im B x and D x: `(..., I)` to `(..., 2H)`."""
+        u: Tensor = self.input(x)
+        return u
+
+    def coefficients(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """A and (a - 1) / λ * (B x), complex: `(N, 2H)` to `(N, H/2)` each."""
+        re, im, _ = widen(u).split([self.modes, self.modes, self.hidden_size], dim=-1)
+        rate = torch.complex(-torch.exp(self.log_decay), self.frequency)
+        decay = torch.exp(rate * torch.exp(self.log_step))
+        return decay.expand_as(re), (decay - 1) / rate * torch.complex(re, im)
+
+    def emit(self, h: Tensor, u: Tensor) -> Tensor:
+        """2 Re(C h) + D x: `(N, H/2)` complex and `(N, 2H)` to `(N, H)`."""
+        y: Tensor = self.output(torch.cat((h.real, h.imag), dim=-1))
+        return y + u[..., self.hidden_size :]
+
+
+def hippo_normal(size: int) -> tuple[Tensor, Tensor]:
+    """Half the eigenvalues and eigenvectors of the normal part of HiPPO-LegS.
+
+    The matrix is A = -(p pᵀ + p_i p_j sign(i - j) + I) / 2 with p_n = √(2n + 1) (Gu et al. 2022,
+    https://arxiv.org/abs/2206.11893); without the rank-one term its eigenvalues are -1/2 ± i ω.
+
+    Args:
+        size: H, even.
+
+    Returns:
+        ω above zero, `(H/2,)`, and the eigenvectors, complex, `(H, H/2)`.
+    """
+    p = torch.sqrt(2 * torch.arange(size, dtype=torch.get_default_dtype()) + 1)
+    outer = torch.outer(p, p) / 2
+    skew = outer.triu(1) - outer.tril(-1)
+    values, vectors = torch.linalg.eigh(torch.complex(torch.zeros_like(skew), -skew))
+    return values[size // 2 :].contiguous(), vectors[:, size // 2 :]
+
+
+def _normal(rows: int, columns: int) -> Tensor:
+    """A matrix of N(0, 1 / columns)."""
+    return torch.randn(rows, columns) / math.sqrt(columns)
