@@ -186,8 +186,16 @@ class RecurrentCell(nn.Module, ABC, Generic[StateT]):
         return state
 
     def _zeros(self, *shape: int) -> Tensor:
-        """Zeros on the parameters' device and in their dtype, for `initial_state`."""
-        return next(self.parameters()).new_zeros(shape)
+        """Zeros on the parameters' device and in their dtype, for `initial_state`.
+
+        Raises:
+            CellError: the cell has no parameters.
+        """
+        parameter = next(self.parameters(), None)
+        if parameter is None:
+            name = type(self).__name__
+            raise CellError(f"{name} has no parameters to take a device and a dtype from")
+        return parameter.new_zeros(shape)
 
 
 def fold(
