@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cells.base import HiddenState, RecurrentCell, StateT, require_choice
-from cells.scan import last_steps, linear_scan
+from cells.scan import linear_scan
 
 Kernel = Literal["fused", "reference"]
 
@@ -74,8 +74,8 @@ class LinearRecurrence(RecurrentCell[StateT]):
         if self.kernel == "reference":
             return super().unroll(u, batch_sizes, state)
         a, b = self.coefficients(u)
-        h = linear_scan(a, b, batch_sizes, self._read(state))
-        return self.emit(h, u), self._write(h[last_steps(batch_sizes, h.device)])
+        h, final = linear_scan(a, b, batch_sizes, self._read(state))
+        return self.emit(h, u), self._write(final)
 
 
 class RealRecurrence(LinearRecurrence[HiddenState]):

@@ -28,7 +28,8 @@ class LRU(ComplexRecurrence):
     N(0, 1 / H), and D is N(0, 1 / I), as in the paper, whose tuned rings are the default here.
 
     Parameters are ν, θ, γ as `log_decay`, `log_phase`, `log_scale` `(H,)`, `input` (Re B, Im B, D
-    below each other, `(3H, I)`) and `output` (Re C, -Im C side by side, `(H, 2H)`).
+    below each other, `(3H, I)`) and `output` `(H, 2H)`, in which the columns Re C and -Im C of each
+    feature are side by side.
 
     Args:
         input_size: I, features of an input step.
@@ -95,5 +96,5 @@ class LRU(ComplexRecurrence):
 
     def emit(self, h: Tensor, u: Tensor) -> Tensor:
         """Re(C h) + D x: `(N, H)` complex and `(N, 3H)` to `(N, H)`."""
-        y: Tensor = self.output(torch.cat((h.real, h.imag), dim=-1))
+        y: Tensor = self.output(torch.view_as_real(h).flatten(-2))
         return y + u[..., 2 * self.hidden_size :]

@@ -61,7 +61,8 @@ class MinGRU(RealRecurrence):
         """1 - z and z * n: `(N, 2H)` to `(N, H)` each."""
         u_z, u_n = widen(u).chunk(2, dim=-1)
         n = positive(u_n) if self.candidate == "positive" else u_n
-        return torch.sigmoid(-u_z), torch.sigmoid(u_z) * n  # 1 - σ(v) would round small values off
+        z = torch.sigmoid(u_z)
+        return 1 - z, z * n
 
 
 def positive(v: Tensor) -> Tensor:

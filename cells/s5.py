@@ -32,7 +32,8 @@ class S5(ComplexRecurrence):
     B and C are drawn at N(0, 1 / I) and N(0, 1 / H) before the change of basis, D is N(0, 1 / I).
 
     Parameters are α, ω, δ as `log_decay`, `frequency`, `log_step` `(H/2,)`, `input` (Re B, Im B, D
-    below each other, `(2H, I)`) and `output` (2 Re C, -2 Im C side by side, `(H, H)`).
+    below each other, `(2H, I)`) and `output` `(H, H)`, in which the columns 2 Re C and -2 Im C of
+    each feature are side by side.
 
     Args:
         input_size: I, features of an input step.
@@ -75,7 +76,7 @@ class S5(ComplexRecurrence):
             C = _normal(hidden_size, hidden_size).to(basis.dtype) @ basis
             D = _normal(hidden_size, input_size)
             self.input.weight.copy_(torch.cat((B.real, B.imag, D)))
-            self.output.weight.copy_(2 * torch.cat((C.real, -C.imag), 1))
+            self.output.weight.copy_(2 * torch.view_as_real(C.conj().resolve_conj()).flatten(-2))
 
     @property
     def modes(self) -> int:
@@ -96,7 +97,7 @@ class S5(ComplexRecurrence):
 
     def emit(self, h: Tensor, u: Tensor) -> Tensor:
         """2 Re(C h) + D x: `(N, H/2)` complex and `(N, 2H)` to `(N, H)`."""
-        y: Tensor = self.output(torch.cat((h.real, h.imag), dim=-1))
+        y: Tensor = self.output(torch.view_as_real(h).flatten(-2))
         return y + u[..., self.hidden_size :]
 
 
