@@ -69,16 +69,18 @@ class RecurrentCell(nn.Module, ABC, Generic[StateT]):
     hidden_multiple: int = 1
     """`hidden_size` must divide by it; an instance may narrow it, as a number of heads does."""
 
-    year: ClassVar[int | None] = None
-    """When the cell was published; `recurbench list` shows this and the next three."""
+    # What `recurbench list` shows; all may be left out. They have no values here, so that a cell
+    # that leaves one out may call a part of its own so.
+    year: ClassVar[int]
+    """When the cell was published."""
 
-    family: ClassVar[str] = ""
+    family: ClassVar[str]
     """What kind of memory it is: control, simple, gated, orthogonal, linear, memory, attention."""
 
-    gates: ClassVar[int | None] = None
+    gates: ClassVar[int]
     """How many gates it has, candidates not counted: 2 for a GRU, 3 for an LSTM."""
 
-    parallel: ClassVar[bool] = False
+    parallel: ClassVar[bool]
     """Whether it can run all steps of a sequence at once instead of one after another."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:

@@ -86,6 +86,18 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--verbose", action="store_true", help="say more, show tracebacks")
     check.set_defaults(function=_check)
 
+    new = commands.add_parser(
+        "new",
+        help="write a cell to begin with",
+        description="Write a cell that runs, marked where your equations go, and its test.",
+    )
+    new.add_argument("kind", choices=["cell"])
+    new.add_argument("name", help="such as my_cell")
+    new.add_argument(
+        "--out-of-tree", type=Path, metavar="DIR", help="make DIR a package that holds it"
+    )
+    new.set_defaults(function=_new)
+
     show = commands.add_parser("show", help="one run's record")
     show.add_argument("run_id", help="a run id or an unambiguous beginning of one")
     _add_results(show)
@@ -141,6 +153,13 @@ def _check(options: argparse.Namespace) -> int:
     from harness.check import check_cells
 
     return check_cells(options.arguments, options.property, options.verbose)
+
+
+def _new(options: argparse.Namespace) -> int:
+    from harness.scaffold import new_cell
+
+    new_cell(options.name, options.out_of_tree)
+    return 0
 
 
 def _show(options: argparse.Namespace) -> int:

@@ -39,11 +39,11 @@ def _facts(plugin: Plugin) -> str:
     """Year, family, gates, state size per unit at the default knobs, and how it runs."""
     cls = plugin.cls
     facts = [
-        str(cls.year or "year unknown"),
-        cls.family or "no family",
-        "gates unknown" if cls.gates is None else f"{cls.gates} gates",
+        str(getattr(cls, "year", "year unknown")),
+        getattr(cls, "family", "family unknown"),
+        f"{cls.gates} gates" if hasattr(cls, "gates") else "gates unknown",
         f"state per unit {_state_per_unit(plugin)}",
-        "parallel over time" if cls.parallel else "step by step",
+        "parallel over time" if getattr(cls, "parallel", False) else "step by step",
     ]
     return ", ".join(facts)
 

@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 import os
 import pkgutil
+import re
 import sys
 import traceback
 import types
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, make_dataclass
 from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points, version
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
@@ -132,15 +134,22 @@ def describe(kind: str, cls: type, origin: str, release: str) -> Plugin:
     """Reads a class's name and knobs.
 
     Raises:
-        PluginError: it has no name or lacks methods, or a knob without a type or default, or of
-            another type.
+        PluginError: it has no name that can be used or lacks methods, or a knob without a type or
+            default, or of another type.
     """
     name = cls.__dict__.get("name")
     if not isinstance(name, str) or not name:
         raise PluginError(f'{_where(cls)}: add the class attribute name = "..."')
+    if not re.fullmatch(r"\w+([.-]\w+)*", name):  # Hydra splits at others, and it names a folder
+        raise PluginError(f"{_where(cls)}: name {name!r}: use letters, digits and _ alone")
+    preset = files("conf") / kind / f"{name}.yaml"
+    if preset.is_file():
+        raise PluginError(f"the name {name!r} is taken by {preset}; give {_where(cls)} another")
     missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
     if missing:
         raise PluginError(f"{_where(cls)}: add what it lacks of the contract: {missing}")
+    if kind == "cell" and PROVIDED not in inspect.signature(cls).parameters:
+        raise PluginError(f"{_where(cls)}: add the constructor argument `{PROVIDED}: int`")
     knobs = tuple(_knobs(cls))
     if kind == "cell" and "hidden_size" not in {knob.name for knob in knobs}:
         raise PluginError(f"{_where(cls)}: add the constructor argument `hidden_size: int = 64`")

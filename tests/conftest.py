@@ -1,5 +1,6 @@
 """Fixtures that several folders of tests share."""
 
+import copy
 import json
 import os
 import subprocess
@@ -8,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
 
 from harness.plugins import registry
 
@@ -35,8 +38,19 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def config_store(monkeypatch: pytest.MonkeyPatch) -> ConfigStore:
+    """Hydra's store, from which everything that a test registers disappears again."""
+    Plugins.instance()  # puts Hydra's own launchers and sweepers there, once per process
+    store = ConfigStore.instance()
+    monkeypatch.setattr(store, "repo", copy.deepcopy(store.repo))
+    return store
+
+
+@pytest.fixture
 def plugin_folder(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    config_store: ConfigStore,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Path]:
     """A folder whose files are plugins for the length of a test."""
     folder = tmp_path_factory.mktemp("plugins")

@@ -25,20 +25,20 @@ def shown_cell(plugin_folder: Path) -> None:
     """The README's cell, in a folder of plugins."""
     (source,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(source.splitlines()) <= 60
-    (plugin_folder / "mgu.py").write_text(source)
+    (plugin_folder / "ugrnn.py").write_text(source)
 
 
 @pytest.mark.parametrize("task", ["copying", "language", "forecasting", "variable_length"])
-@pytest.mark.parametrize("option", ["model.depth=2", "cell.forget_bias=1.5"])
+@pytest.mark.parametrize("option", ["model.depth=2", "cell.gate_bias=-1.5"])
 def test_the_shown_cell_runs_on_every_task(
     task: str, option: str, shown_cell: None, small: list, workplace: Path
 ) -> None:
-    assert main(["run", "cell=mgu", f"task={task}", option, *small]) == 0
+    assert main(["run", "cell=ugrnn", f"task={task}", option, *small]) == 0
 
 
 def test_the_shown_cell_learns(shown_cell: None, workplace: Path, read_records: Callable) -> None:
-    overrides = ["cell=mgu", "task.delay=3", "task.symbols=2", "train.max_steps=300", "logger=none"]
-    assert main(["run", *overrides]) == 0
+    short = ["task.delay=3", "task.symbols=2", "train.max_steps=300", "logger=none"]
+    assert main(["run", "cell=ugrnn", *short]) == 0
     (record,) = read_records()
     assert record["metrics"]["test"]["accuracy"] > 0.5
 
@@ -56,9 +56,7 @@ def test_the_shown_runs_run(command: list, shown_cell: None, small: list, workpl
     assert main([*command[1:], *kept]) == 0
 
 
-def test_the_shown_questions_are_answered(
-    workplace: Path, small: list, capsys: pytest.CaptureFixture
-) -> None:
+def test_the_shown_questions_are_answered(shown_cell: None, workplace: Path, small: list) -> None:
     assert main(["run", *small]) == 0
     (path,) = (workplace / "results/runs").rglob("*.json")
     for command in COMMANDS:

@@ -1,6 +1,5 @@
 """What the harness's tests share: plugins in a temporary folder and composed configurations."""
 
-import copy
 import linecache
 import sys
 from collections.abc import Callable, Iterator
@@ -8,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from hydra.core.config_store import ConfigStore
-from hydra.core.plugins import Plugins
 
 from harness.config import Config, register, resolve
 from harness.overrides import compose_jobs
@@ -38,15 +36,6 @@ def discover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Discov
     for name in set(sys.modules) - before:
         if name.startswith("recurbench_plugin_"):
             del sys.modules[name]
-
-
-@pytest.fixture
-def config_store(monkeypatch: pytest.MonkeyPatch) -> ConfigStore:
-    """Hydra's store, from which everything that a test registers disappears again."""
-    Plugins.instance()  # puts Hydra's own launchers and sweepers there, once per process
-    store = ConfigStore.instance()
-    monkeypatch.setattr(store, "repo", copy.deepcopy(store.repo))
-    return store
 
 
 @pytest.fixture

@@ -267,6 +267,24 @@ def test_a_cell_without_a_hidden_size_is_refused(discover):
     assert "hidden_size: int = 64" in error
 
 
+def test_a_cell_without_an_input_size_is_refused(discover):
+    source = cell("x: int = 3").replace("input_size: int, ", "").replace("(input_size", "(3")
+    error = only_error(discover, wrong=source)
+    assert f"wrong.py:{CELL_LINE} (Mine): add the constructor argument `input_size: int`" in error
+
+
+@pytest.mark.parametrize("name", ["my cell", "a/b", "../mine", "a,b", "k=v", ".hidden"])
+def test_a_name_that_no_command_line_or_folder_could_hold_is_refused(discover, name):
+    error = only_error(discover, wrong=cell("x: int = 3", name=name))
+    assert f"wrong.py:{CELL_LINE} (Mine): name '{name}': use letters, digits and _" in error
+
+
+def test_a_presets_name_is_taken(discover):
+    error = only_error(discover, wrong=cell("x: int = 3", name="gru_cho"))
+    assert "the name 'gru_cho' is taken by " in error
+    assert f"gru_cho.yaml; give {error.partition(': ')[0]}:{CELL_LINE} (Mine) another" in error
+
+
 def test_a_refused_class_does_not_hurt_its_neighbours(discover):
     found = discover(mixed=cell("window=3") + TASK)
     assert len(found.broken) == 1
