@@ -11,9 +11,6 @@ from cells.linear_recurrence import Kernel, RealRecurrence, widen
 C = 8.0
 """The paper's constant c, by which the recurrence gate can sharpen a decay."""
 
-SMALLEST = 1e-12
-"""Of 1 - a², below which the root's gradient would not be finite."""
-
 
 class RGLRU(RealRecurrence):
     """RG-LRU (De et al. 2024, "Griffin", https://arxiv.org/abs/2402.19427).
@@ -26,14 +23,15 @@ class RGLRU(RealRecurrence):
         a  = σ(Λ)^(c r)
         h' = a * h + √(1 - a²) * (i * v),   y = h'
 
-    In the paper the layer's input has the width of the state, takes the place of v, and goes into
-    block-diagonal gates; here v is made from x and all three maps are full. The convolution before
-    the recurrence and the gated branch beside it belong to the paper's block, not to this cell.
-    a is computed as exp(-c r softplus(-Λ)), and 1 - a² without cancellation.
+    In the paper the layer's input has the width of the state, is itself v, and goes into gates with
+    block-diagonal matrices; here v is made from x, the gates read x, and all three maps are full.
+    The convolution before the recurrence and the gated branch beside it belong to the paper's
+    block, not to this cell. a is computed as exp(-c r softplus(-Λ)), and 1 - a² without
+    cancellation.
 
     Λ is such that σ(Λ)^c is uniform in [0.9, 0.999] at first, as in the paper. Parameters are
     `decay` (Λ, `(H,)`) and `input` (W_v, W_r, W_i below each other, `(3H, I)`, and the biases),
-    uniform in ±1/√I.
+    uniform in ±1/√I as torch's linear layers, not normal as the paper's.
 
     Args:
         input_size: I, features of an input step.
@@ -63,5 +61,6 @@ class RGLRU(RealRecurrence):
         """A and √(1 - a²) * (i * v): `(N, 3H)` to `(N, H)` each."""
         v, u_r, u_i = widen(u).chunk(3, dim=-1)
         log_a = -C * torch.sigmoid(u_r) * F.softplus(-self.decay)
-        scale = (-torch.expm1(2 * log_a)).clamp(min=SMALLEST).sqrt()
+        kept = -torch.expm1(2 * log_a)  # with a floor, as √ has no gradient at 0
+        scale = torch.sqrt(kept.clamp(min=torch.finfo(kept.dtype).tiny))
         return torch.exp(log_a), scale * torch.sigmoid(u_i) * v

@@ -92,8 +92,9 @@ class S5(ComplexRecurrence):
         """A and (a - 1) / λ * (B x), complex: `(N, 2H)` to `(N, H/2)` each."""
         re, im, _ = widen(u).split([self.modes, self.modes, self.hidden_size], dim=-1)
         rate = torch.complex(-torch.exp(self.log_decay), self.frequency)
-        decay = torch.exp(rate * torch.exp(self.log_step))
-        return decay.expand_as(re), (decay - 1) / rate * torch.complex(re, im)
+        exponent = rate * torch.exp(self.log_step)
+        scale = torch.expm1(exponent) / rate  # a - 1 would cancel where the time step is short
+        return torch.exp(exponent).expand_as(re), scale * torch.complex(re, im)
 
     def emit(self, h: Tensor, u: Tensor) -> Tensor:
         """2 Re(C h) + D x: `(N, H/2)` complex and `(N, 2H)` to `(N, H)`."""

@@ -3,37 +3,29 @@
 Legend: B batch, T time, N valid steps of a packed batch, M features of h.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-COLUMNS = 1024
-"""How many columns a processor scans at once, so that what lies between stays in its cache."""
+WIDE = 1024
+"""From how many numbers a step on, a processor is quicker step after step than by halving."""
+
+CACHED = 2**15
+"""How many numbers are worked on at once, so that they stay in a processor's cache."""
 
 Index = slice | Tensor
 
 
 class Level(NamedTuple):
-    """Which steps a level of the scan combines; slices of a dense batch, positions of a packed."""
+    """The positions that one level of the scan combines, of a sequence whose steps begin at 0."""
 
-    left: Index  # the even steps that have a right neighbour in their row
-    right: Index  # the odd steps
-    rest: Index  # the even steps after the first
-    before: Index  # of each of those, the odd step before it, among all odd steps
-
-
-class Order(NamedTuple):
-    """How the steps of a batch follow each other."""
-
-    levels: list[Level]
-    first: int  # how many positions are the first of their row
-    before: Index  # of all others, the position before
-    after: Tensor  # of all positions, the one after; anything where there is none
-    reverse: Tensor  # each row from its end
-    last: Tensor  # each row's last position
+    left: Index  # even steps, of the rows that go on for an odd one
+    right: Index  # odd steps
+    rest: Index  # even steps after the first
+    before: Index  # of each of those the odd step before it, counted among the odd steps alone
 
 
 def linear_scan(
@@ -43,134 +35,190 @@ def linear_scan(
 
     Neighbouring steps are combined into one, `(a₂ a₁, a₂ b₁ + b₂)`, the sequence of half the length
     is scanned, and the steps between are filled in: O(T) work in O(log T) stages (Blelloch 1990,
-    "Prefix sums and their applications"). Nothing is divided and no logarithm is taken, so decays
-    may be as near to 0 or 1 as their dtype has them, and signs are free. No padded step is computed
-    and no row sees another.
+    "Prefix sums and their applications"). On a CPU, where a wide step keeps the processor busy by
+    itself, wide steps are taken one by one instead, in a loop that nothing else slows down.
+
+    Nothing is divided and no logarithm is taken, so decays may be as near to 0 or 1 as their dtype
+    has them, and signs are free. Sums and products run in double precision: near 1, rounding would
+    otherwise add up over thousands of steps, as it does in a plain loop. No padded step is computed
+    and no row sees another. It can be differentiated once.
 
     Args:
         a: decays `(N, M)`, step after step, rows sorted by decreasing length.
-        b: inputs `(N, M)`.
+        b: inputs `(N, M)`, in the dtype of a.
         batch_sizes: the number of rows still running at each step, never increasing.
-        start: the state before the first step, `(B, M)`.
+        start: the state before the first step, `(B, M)`, in the dtype of a.
 
     Returns:
         The states `(N, M)`, and each row's state after its own last step, `(B, M)`.
     """
-    rows, steps = batch_sizes[0], len(batch_sizes)
-    if batch_sizes[-1] < rows:
-        h, final = _Scan.apply(a, b, start, _packed_order(torch.tensor(batch_sizes).to(b.device)))
-        return h, final
-    grids = (x.reshape(-1, rows * x.shape[1]) for x in (a, b, start))  # (T, B * M)
-    h, final = _Scan.apply(*grids, _dense_order(steps, b.device))
-    return h.reshape(steps * rows, -1), final.reshape(rows, -1)
+    h, final = _Scan.apply(a, b, start, batch_sizes)
+    return h, final
 
 
 class _Scan(torch.autograd.Function):
-    """The scan; its gradient is a scan too, from the end of each row to its beginning.
-
-    Columns are taken a few at a time: new memory costs more than arithmetic on it.
-    """
+    """The scan; the gradient of b is the same scan transposed, and the others follow from it."""
 
     @staticmethod
     def forward(
-        ctx: Any, a: Tensor, b: Tensor, start: Tensor, order: Order
+        ctx: Any, a: Tensor, b: Tensor, start: Tensor, sizes: Sequence[int]
     ) -> tuple[Tensor, Tensor]:
-        h = torch.empty_like(b, memory_format=torch.contiguous_format)
-        for columns in _parts(b):
-            a_, b_ = a[:, columns], b[:, columns].clone()
-            b_[: order.first].addcmul_(a_[: order.first], start[:, columns])
-            h[:, columns] = _combine(a_, b_, order.levels)
-        ctx.save_for_backward(a, h, start)
-        ctx.order = order
+        last = _last(sizes, b.device)
+        wide = b.device.type == "cpu" and b.numel() >= WIDE * len(sizes)
+        levels = None if wide else _levels(sizes, b.device)
+        if levels is None:
+            h = _walk(a, b, start, sizes)
+        else:
+            h = _halve(a, b, levels, sizes, entering=a[: len(start)] * start)
+        ctx.save_for_backward(a, start, h, last)
+        ctx.sizes, ctx.levels = sizes, levels
         ctx.set_materialize_grads(False)
-        return h, h[order.last]
+        return h, h[last]
 
     @staticmethod
     @once_differentiable
     def backward(
         ctx: Any, dh: Tensor | None, dfinal: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor, None]:
-        a, h, start = ctx.saved_tensors
-        order: Order = ctx.order
+        a, start, h, last = ctx.saved_tensors
         dh = torch.zeros_like(h) if dh is None else dh
-        if dfinal is not None:
-            dh = dh.index_add(0, order.last, dfinal)
-        da, db = torch.empty_like(h), torch.empty_like(h)
-        following = order.after[order.reverse]
-        for columns in _parts(h):
-            decay = a[:, columns][following].conj()
-            db_ = _combine(decay, dh[:, columns][order.reverse], order.levels)[order.reverse]
-            da_ = da[:, columns]
-            da_[: order.first] = db_[: order.first] * start[:, columns].conj()
-            da_[order.first :] = db_[order.first :] * h[:, columns][order.before].conj()
-            db[:, columns] = db_
-        return da, db, a[: order.first].conj() * db[: order.first], None
+        dh = dh if dfinal is None else dh.index_add(0, last, dfinal)
+        if ctx.levels is None:
+            db = _walk_back(a.conj(), dh, ctx.sizes)
+        else:
+            db = _halve(a.conj(), dh, ctx.levels, ctx.sizes)
+        rows = len(start)
+        da = torch.empty_like(h)
+        torch.mul(db[:rows], start.conj(), out=da[:rows])
+        torch.mul(db[rows:], h[_previous(ctx.sizes, h.device)].conj(), out=da[rows:])
+        return da, db, a[:rows].conj() * db[:rows], None
 
 
-def _parts(x: Tensor) -> list[slice]:
-    """The columns of `(N, M)`, as many at a time as suit the device."""
-    width = COLUMNS if x.device.type == "cpu" else x.shape[1]
-    return [slice(begin, begin + width) for begin in range(0, x.shape[1], width)]
-
-
-def _combine(a: Tensor, b: Tensor, levels: list[Level]) -> Tensor:
-    """The states `(N, M)` from a state of zero.
-
-    Decays are multiplied in double precision: the error of a product is multiplied with every
-    level, so that in single precision a memory of 4,096 steps would keep four digits.
-    """
-    if not levels:
-        return b
-    (left, right, rest, before), *deeper = levels
-    a_right, narrow = a[right], b.dtype
-    wide = torch.promote_types(narrow, torch.float64)
-    pairs = torch.addcmul(b[right], a_right.to(narrow), b[left])
-    odd = _combine(a_right.to(wide) * a[left], pairs, deeper)
-    h = b.clone()
-    h[right] = odd
-    h[rest] = torch.addcmul(b[rest], a[rest].to(narrow), odd[before])
+def _walk(a: Tensor, b: Tensor, start: Tensor, sizes: Sequence[int]) -> Tensor:
+    """The states, step after step."""
+    h = torch.empty_like(b, memory_format=torch.contiguous_format)
+    last = _double(start)
+    for where, part in _blocks(sizes, b.shape[1]):
+        states = _double(b[where], copy=True)
+        for a_t, h_t in zip(_double(a[where]).split(part), states.split(part), strict=True):
+            last = h_t.addcmul_(a_t, last[: len(h_t)])
+        h[where] = states
     return h
 
 
-def _dense_order(steps: int, device: torch.device) -> Order:
-    levels = []
-    length = steps
-    while length > 1:
-        before = slice((length - 1) // 2)
-        levels.append(Level(slice(0, length - 1, 2), slice(1, None, 2), slice(2, None, 2), before))
-        length //= 2
-    time = torch.arange(steps, device=device)
-    last = time[-1:]
-    return Order(levels, 1, slice(steps - 1), (time + 1) % steps, time.flip(0), last)
+def _walk_back(a: Tensor, dh: Tensor, sizes: Sequence[int]) -> Tensor:
+    """The gradient of b from that of the states, from the last step to the first."""
+    db = torch.empty_like(dh, memory_format=torch.contiguous_format)
+    carried = None
+    for where, part in reversed(list(_blocks(sizes, dh.shape[1]))):
+        block = _double(dh[where], copy=True)
+        steps, decays = block.split(part), _double(a[where]).split(part)
+        if carried is not None:
+            steps[-1][: len(carried)] += carried
+        for t in range(len(part) - 1, 0, -1):
+            steps[t - 1][: part[t]].addcmul_(decays[t], steps[t])
+        carried = decays[0] * steps[0]
+        db[where] = block
+    return db
 
 
-def _packed_order(sizes: Tensor) -> Order:
-    begins = _begins(sizes)
-    time, row = _places(sizes)
-    rows = int(sizes[0])
-    lengths = (sizes > torch.arange(rows, device=sizes.device).unsqueeze(1)).sum(1)
-    before = begins[time[rows:] - 1] + row[rows:]
-    after = begins[(time + 1) % lengths[row]] + row
-    reverse = begins[lengths[row] - 1 - time] + row
-    last = begins[lengths - 1] + torch.arange(rows, device=sizes.device)
+def _blocks(sizes: Sequence[int], width: int) -> Iterator[tuple[slice, list[int]]]:
+    """A few steps at a time: their positions and numbers of rows."""
+    steps = max(1, CACHED // (sizes[0] * width))
+    begin = 0
+    for t in range(0, len(sizes), steps):
+        part = list(sizes[t : t + steps])
+        yield slice(begin, begin + sum(part)), part
+        begin += sum(part)
+
+
+def _halve(
+    a: Tensor,
+    b: Tensor,
+    levels: Sequence[Level],
+    sizes: Sequence[int],
+    entering: Tensor | None = None,
+) -> Tensor:
+    """The states, in O(log T) stages; without what enters from the start, the transposed scan."""
+    out = torch.empty_like(b, memory_format=torch.contiguous_format)
+    first, h = sizes[0], out
+    if first == sizes[-1]:  # a row of all rows a step, so that steps are slices
+        a, b, h = (x.reshape(len(sizes), -1) for x in (a, b, out))
+        entering = None if entering is None else entering.reshape(1, -1)
+        first = 1
+    width = max(1, 8 * CACHED // len(b)) if b.device.type == "cpu" else b.shape[1]
+    for begin in range(0, b.shape[1], width):
+        columns = slice(begin, begin + width)
+        part = _double(b[:, columns], copy=True)
+        if entering is not None:
+            part[:first] += entering[:, columns]
+        combine = _combine_transposed if entering is None else _combine
+        h[:, columns] = combine(_double(a[:, columns]), part, levels)
+    return out
+
+
+def _combine(a: Tensor, h: Tensor, levels: Sequence[Level]) -> Tensor:
+    """Turns inputs `(N, M)` into states, in place."""
+    if levels:
+        (left, right, rest, before), *deeper = levels
+        decay = a[right]
+        odd = torch.addcmul(h[right], decay, h[left])
+        h[right] = odd = _combine(decay * a[left], odd, deeper)
+        h[rest] = torch.addcmul(h[rest], a[rest], odd[before])
+    return h
+
+
+def _combine_transposed(a: Tensor, h: Tensor, levels: Sequence[Level]) -> Tensor:
+    """Turns gradients of states into those of inputs: each line from the last to the first."""
+    if levels:
+        (left, right, rest, before), *deeper = levels
+        decay = a[right]
+        odd = h[right].clone()
+        odd[before] = torch.addcmul(odd[before], a[rest], h[rest])
+        h[right] = odd = _combine_transposed(decay * a[left], odd, deeper)
+        h[left] = torch.addcmul(h[left], decay, odd)
+    return h
+
+
+def _levels(batch_sizes: Sequence[int], device: torch.device) -> list[Level]:
+    """How a sequence is halved until one step is left; slices if no row ends early."""
     levels = []
+    sizes = torch.tensor(batch_sizes, device="cpu")
+    dense = batch_sizes[0] == batch_sizes[-1]
     while len(sizes) > 1:
-        begins, (time, row) = _begins(sizes), _places(sizes)
-        (right,) = (time % 2 == 1).nonzero(as_tuple=True)
-        (rest,) = ((time % 2 == 0) & (time > 0)).nonzero(as_tuple=True)
-        left = begins[time[right] - 1] + row[right]
+        if dense:
+            last = len(sizes) - 1
+            left, right, rest = slice(0, last, 2), slice(1, None, 2), slice(2, None, 2)
+            levels.append(Level(left, right, rest, slice(last // 2)))
+        else:
+            step = torch.arange(len(sizes), device="cpu").repeat_interleave(sizes)
+            odd = step % 2 == 1
+            second, third = odd.nonzero().flatten(), (~odd & (step > 0)).nonzero().flatten()
+            first, before = (place - sizes[step[place] - 1] for place in (second, third))
+            indices = first, second, third, odd.cumsum(0)[before] - 1
+            levels.append(Level(*(index.to(device) for index in indices)))
         sizes = sizes[1::2]
-        levels.append(Level(left, right, rest, _begins(sizes)[time[rest] // 2 - 1] + row[rest]))
-    return Order(levels, rows, before, after, reverse, last)
+    return levels
 
 
-def _begins(sizes: Tensor) -> Tensor:
-    """Where each step begins, `(T,)`."""
-    return sizes.cumsum(0) - sizes
+def _previous(batch_sizes: Sequence[int], device: torch.device) -> Index:
+    """The position before each one that is not the first of its row."""
+    rows = batch_sizes[0]
+    if rows == batch_sizes[-1]:
+        return slice(-rows)
+    sizes = torch.tensor(batch_sizes, device="cpu")
+    distance = sizes[:-1].repeat_interleave(sizes[1:])
+    return (torch.arange(rows, rows + len(distance), device="cpu") - distance).to(device)
 
 
-def _places(sizes: Tensor) -> tuple[Tensor, Tensor]:
-    """The step and the row of every position, `(N,)` each."""
-    steps = torch.arange(len(sizes), device=sizes.device)
-    time = torch.repeat_interleave(steps, sizes)
-    return time, torch.arange(len(time), device=sizes.device) - _begins(sizes)[time]
+def _last(batch_sizes: Sequence[int], device: torch.device) -> Tensor:
+    """The position of each row's last step, `(B,)`."""
+    sizes = torch.tensor(batch_sizes, device="cpu")
+    rows = torch.arange(batch_sizes[0], device="cpu")
+    lengths = (sizes > rows.unsqueeze(1)).sum(1)
+    return ((sizes.cumsum(0) - sizes)[lengths - 1] + rows).to(device)
+
+
+def _double(x: Tensor, copy: bool = False) -> Tensor:
+    """In double precision, real or complex."""
+    return x.to(torch.promote_types(x.dtype, torch.float64), copy=copy)

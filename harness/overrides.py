@@ -12,8 +12,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from harness.console import say
 from harness.errors import UserError, nearest
 from harness.plugins import registry
+
+MANY = 50
+"""So many jobs take some seconds to compose."""
 
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
@@ -35,10 +39,7 @@ def compose_jobs(overrides: list[str], multirun: bool) -> tuple[list[DictConfig]
         UserError: an override is wrong; names it and the nearest valid choice.
     """
     with initialize_config_module("conf", version_base="1.3"):
-        parsed = _parse(overrides)
-        _check_groups(parsed)
-        fixed = [str(o.input_line) for o in parsed if not o.is_sweep_override()]
-        whole = _compose(fixed, return_hydra_config=True)
+        parsed, fixed, whole = _compose_shared(overrides)
         if not multirun and whole.hydra.mode != RunMode.MULTIRUN:
             for override in parsed:
                 if override.is_sweep_override():
@@ -53,7 +54,27 @@ def compose_jobs(overrides: list[str], multirun: bool) -> tuple[list[DictConfig]
             (jobs,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
         except HydraException as error:  # such as interval(), which other sweepers take
             raise UserError(_first_line(error)) from error
+        if len(jobs) > MANY:
+            say(f"checking {len(jobs)} runs before the first one starts")
         return [_compose(job) for job in jobs], True
+
+
+def check_overrides(overrides: list[str]) -> None:
+    """Refuses overrides that cannot be composed, without expanding a sweep.
+
+    Raises:
+        UserError: as `compose_jobs`.
+    """
+    with initialize_config_module("conf", version_base="1.3"):
+        _compose_shared(overrides)
+
+
+def _compose_shared(overrides: list[str]) -> tuple[list[Override], list[str], DictConfig]:
+    """The overrides, those that have one value, and the configuration that these make."""
+    parsed = _parse(overrides)
+    _check_groups(parsed)
+    fixed = [str(o.input_line) for o in parsed if not o.is_sweep_override()]
+    return parsed, fixed, _compose(fixed, return_hydra_config=True)
 
 
 def options_of(group: str) -> list[str]:

@@ -20,7 +20,7 @@ from harness.config import Config, register, resolve
 from harness.console import complain, say
 from harness.errors import UserError, nearest
 from harness.loggers import Mirrors
-from harness.overrides import compose_jobs
+from harness.overrides import check_overrides, compose_jobs
 from harness.run import Outcome, build_task, execute, make_cell, require_writable
 from harness.train import choose_device
 from tasks.base import TaskError
@@ -46,6 +46,7 @@ def run(arguments: list[str]) -> int:
     overrides = [a for a in arguments if not a.startswith("-")]
     flags = {a.partition("=")[0] for a in arguments if a.startswith("-")}
     if flags & QUESTIONS:
+        check_overrides([o for o in overrides if "=" in o])  # `--cfg job` has a word of its own
         _hydra(arguments)
         return 0
     for flag in flags - MULTIRUN:

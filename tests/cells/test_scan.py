@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cells.scan import linear_scan
+from cells.scan import WIDE, linear_scan
 
 M = 4
 LAYOUTS = [[3] * 9, [2] * 8, [3], [5, 5, 4, 2, 2, 1, 1], [4, 1], [4, 4, 4, 3, 3, 3, 3, 1]]
@@ -51,10 +51,22 @@ def test_decays_that_are_the_same_at_all_steps_may_be_expanded(dtype, assert_equ
     assert_equal(linear_scan(expanded, b, [2] * 3, start), loop(expanded, b, [2] * 3, start))
 
 
-@pytest.mark.parametrize("columns", [511, 512, 513, 1025])
-def test_wide_batches_are_scanned_in_parts(columns, assert_equal):
-    a, b, start = torch.rand(5, columns), torch.randn(5, columns), torch.randn(1, columns)
-    assert_equal(linear_scan(a, b, [1] * 5, start), loop(a, b, [1] * 5, start))
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "batch_sizes", [[3] * 61, [1] * 5, [9] * 20 + [5] * 17 + [4, 2, 2, 1]], ids=lambda s: len(s)
+)
+@pytest.mark.parametrize("width", [WIDE - 1, WIDE + 3])
+def test_steps_of_any_width_may_be_many(width, batch_sizes, dtype, assert_equal):
+    N, columns = sum(batch_sizes), width * len(batch_sizes) // sum(batch_sizes) + 1
+    given = [random(n, columns, dtype=dtype) for n in (N, N, batch_sizes[0])]
+    given[0] = (0.5 * given[0]).detach().requires_grad_()
+
+    def run(function):
+        h, final = function(given[0], given[1], batch_sizes, given[2])
+        loss = h.abs().square().sum() + final.abs().sum()
+        return (h, final), torch.autograd.grad(loss, given)
+
+    assert_equal(run(linear_scan), run(loop))
 
 
 DECAYS = {
