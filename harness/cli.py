@@ -27,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(str(error))
         return 2
     except KeyboardInterrupt:
-        complain("interrupted; the run under way left no record")
+        under_way = "; the run under way left no record" if arguments[:1] == ["run"] else ""
+        complain(f"interrupted{under_way}")
         return 130
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone
         sys.stderr.close()
