@@ -1,6 +1,7 @@
 """Weights that go to torch's or Keras's layers, or come from there, compute the same."""
 
 import importlib
+import sys
 from collections.abc import Iterator
 from functools import partial
 from types import ModuleType
@@ -158,7 +159,11 @@ def keras(tmp_path_factory) -> Iterator[ModuleType]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERAS_BACKEND", "torch")
         patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
-        yield importlib.import_module("keras")
+        keras = importlib.import_module("keras")
+        # Else its logger, which closes what it writes to, closes pytest's capture for all tests.
+        absl = importlib.import_module("absl.logging")
+        absl.get_absl_handler().python_handler.stream = sys.__stderr__
+        yield keras
 
 
 @pytest.fixture
