@@ -14,7 +14,7 @@ from cells.base import RecurrentCell
 from harness.config import ModelConfig
 from harness.packing import first_steps, last_steps, mean_steps, reverse, with_data
 from harness.seeds import seeded
-from tasks.base import TaskSpec
+from tasks.base import TaskSpec, valid_steps
 
 Sequences = Tensor | PackedSequence
 MakeCell = Callable[[int], RecurrentCell[Any]]
@@ -121,11 +121,6 @@ class SequenceModel(nn.Module):
 def make_norm(width: int, config: ModelConfig) -> nn.Module:
     """The normalisation before a layer or the head."""
     return nn.LayerNorm(width) if config.norm == "layer" else nn.Identity()
-
-
-def valid_steps(x: Sequences) -> Tensor:
-    """All valid positions, `(N, ...)`: row after row if dense, step after step if packed."""
-    return x.data if isinstance(x, PackedSequence) else x.flatten(0, 1)
 
 
 def positionwise(function: Callable[[Tensor], Tensor], x: Sequences) -> Sequences:

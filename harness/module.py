@@ -11,7 +11,7 @@ from torchmetrics import MetricCollection
 
 from cells.base import map_state
 from harness.config import OptimizerConfig, TrainConfig
-from harness.model import LayerState, SequenceModel, valid_steps
+from harness.model import LayerState, SequenceModel
 from harness.optimizers import build_optimizer, build_schedules
 from tasks.base import Batch, Task
 
@@ -52,11 +52,7 @@ class SequenceModule(LightningModule):
         state = None if batch.fresh else self._states.get(phase)
         outputs, final = self.model(batch.inputs, state)
         self._states[phase] = [[map_state(Tensor.detach, s) for s in layer] for layer in final]
-        targets = batch.targets
-        if self.task.spec.scope == "step":
-            return outputs, valid_steps(targets)
-        assert isinstance(targets, Tensor)
-        return outputs, targets
+        return outputs, self.task.targets_of(batch)
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """The task's loss on one batch."""

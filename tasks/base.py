@@ -7,11 +7,13 @@ import difflib
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
@@ -61,22 +63,50 @@ class TaskSpec:
     predicts_next: bool = False
 
 
+class FreeRun(NamedTuple):
+    """Prompts that the model continues by itself, each output the next input.
+
+    Attributes:
+        prompts: packed token ids.
+        answers: the right continuations `(B, L)`, filled up with `stop`; L steps are decoded.
+        stop: the token that ends a continuation.
+    """
+
+    prompts: PackedSequence
+    answers: Tensor
+    stop: int
+
+
+Predictor = Callable[[Batch], Tensor]
+"""Plays a model without parameters: outputs `(N, output_size)` of a batch at its valid positions,
+or, where free runs rank, its continuations `(B, L)`."""
+
+
 class Task(LightningDataModule, ABC):
     """Three splits of data with a loss, metrics, reference scores and a fingerprint.
 
     The constructor takes typed, defaulted keyword knobs; that signature is the configuration. A
-    task holds no parameters and never sees a cell. `setup` loads or generates the data and sets
-    `spec`. Training batches depend on the knobs, `batch_size` and `seed` alone, so that all cells
-    see the same batches in the same order; validation and test data do not depend on the seed.
+    task holds no parameters and never sees a cell. Training batches depend on the knobs,
+    `batch_size` and `seed` alone, so that all cells see the same batches in the same order;
+    validation and test data do not depend on the seed.
     """
 
     name: str
     """The registry name: `task=<name>`."""
 
     primary: str
-    """The metric that ranks, a key of `metrics()`; its `higher_is_better` must be set."""
+    """The metric that ranks; its `higher_is_better` must be set."""
 
-    paths: ClassVar[frozenset[str]] = frozenset({"file"})
+    measures: ClassVar[str] = ""
+    """What a good score shows that a cell can do, in a few words."""
+
+    floors: ClassVar[Mapping[str, float]] = {}
+    """`references()` at the default knobs, rounded, for lists that load no data."""
+
+    seconds: ClassVar[float | None] = None
+    """What `recurbench run cell=gru` of this task takes to train on one core of a server."""
+
+    paths: ClassVar[frozenset[str]] = frozenset({"file", "val_file", "test_file"})
     """Knobs that say where data lies; they do not make two runs different, the data does."""
 
     spec: TaskSpec
@@ -89,9 +119,18 @@ class Task(LightningDataModule, ABC):
         """Fixes the size and the order of the training batches; call it before `setup`."""
         self.batch_size, self.seed = batch_size, seed
 
-    @abstractmethod
     def setup(self, stage: str | None = None) -> None:
-        """Loads or generates the data and sets `spec`; calling it again changes nothing.
+        """Loads the data once; calling it again changes nothing.
+
+        Raises:
+            TaskError: as `load`.
+        """
+        if not hasattr(self, "spec"):
+            self.spec = self.load()
+
+    @abstractmethod
+    def load(self) -> TaskSpec:
+        """Loads or generates the data.
 
         Raises:
             TaskError: the data is missing or damaged; the message says where and what to do.
@@ -106,28 +145,80 @@ class Task(LightningDataModule, ABC):
         """New metrics; each is updated with `(N, output_size)` and `(N, ...)` and computed once."""
 
     @abstractmethod
-    def references(self) -> dict[str, float]:
-        """Scores of the primary metric on test: chance, naive baselines, the optimum if known."""
-
-    @abstractmethod
     def fingerprint(self) -> str:
         """A hash of the data actually used (see `hash_data`); the same for every seed."""
 
     @abstractmethod
-    def train_dataloader(self) -> Iterable[Batch]:
+    def train_dataloader(self) -> "Batches":
         """Training batches in the order of `seed`, without end or by epochs."""
 
     @abstractmethod
-    def val_dataloader(self) -> Iterable[Batch]:
+    def val_dataloader(self) -> "Batches":
         """The whole validation split, once."""
 
     @abstractmethod
-    def test_dataloader(self) -> Iterable[Batch]:
+    def test_dataloader(self) -> "Batches":
         """The whole test split, once."""
 
-    def extra_test_dataloaders(self) -> dict[str, Iterable[Batch]]:
+    def extra_test_dataloaders(self) -> "dict[str, Batches]":
         """Further named test splits, such as longer sequences; metrics go to `test_<name>`."""
         return {}
+
+    def references(self) -> dict[str, float]:
+        """Scores of the primary metric on test: chance, naive baselines, the optimum if known.
+
+        Those of `predictors`, played. A task that knows some exactly says these instead.
+        """
+        return {name: self.play(predictor) for name, predictor in self.predictors().items()}
+
+    def targets_of(self, batch: Batch) -> Tensor:
+        """The targets in the order of the outputs, `(N, ...)`."""
+        if self.spec.scope == "step":
+            return valid_steps(batch.targets)
+        assert isinstance(batch.targets, Tensor)
+        return batch.targets
+
+    def predictors(self) -> dict[str, Predictor]:
+        """For each reference, what plays it; `recurbench check task` holds the one to the other."""
+        return {}
+
+    def oracle(self, batch: Batch) -> Tensor:
+        """Outputs that say the targets: no score is better."""
+        targets = self.targets_of(batch)
+        if targets.is_floating_point():
+            return targets.reshape(len(targets), self.spec.output_size)
+        return one_hot_logits(targets.clamp(min=0), self.spec.output_size)
+
+    def play(self, predictor: Predictor, batches: "Iterable[Batch] | None" = None) -> float:
+        """The primary metric of a predictor, on test or on other batches."""
+        metrics, free_metrics = self.metrics(), self.free_run_metrics()
+        for batch in self.test_dataloader() if batches is None else batches:
+            outputs = predictor(batch)
+            if self.primary in metrics:
+                metrics.update(outputs, self.targets_of(batch))
+            else:
+                run = self.free_run(batch)
+                assert run is not None, f"{self.name}: no metric {self.primary}"
+                free_metrics.update(outputs, run.answers)
+        played = metrics if self.primary in metrics else free_metrics
+        return float(played[self.primary].compute())
+
+    def free_run(self, batch: Batch) -> FreeRun | None:
+        """What to decode of an evaluation batch, for tasks judged by free-running output."""
+        return None
+
+    def free_run_metrics(self) -> MetricCollection:
+        """New metrics of free runs, each updated with decoded ids and answers, both `(B, L)`."""
+        return MetricCollection({})
+
+    @classmethod
+    def example_file(cls, folder: Path, seed: int) -> Path | None:
+        """Writes a small file such as `dataset=file` reads, other content for each seed.
+
+        Returns:
+            Its path; None if the task reads no files.
+        """
+        return None
 
 
 class Batches:
@@ -139,16 +230,35 @@ class Batches:
     Args:
         make: gives the batch at a position.
         count: the number of batches; None never ends.
+        epoch: for training without end on a finite split, the batches of its first pass.
     """
 
-    def __init__(self, make: Callable[[int], Batch], count: int | None = None) -> None:
-        self.make, self.count = make, count
+    def __init__(
+        self, make: Callable[[int], Batch], count: int | None = None, epoch: int | None = None
+    ) -> None:
+        self.make, self.count, self.epoch = make, count, epoch
 
     def __iter__(self) -> Iterator[Batch]:
         position = 0
         while self.count is None or position < self.count:
             yield self.make(position)
             position += 1
+
+
+def valid_steps(x: Tensor | PackedSequence) -> Tensor:
+    """All valid positions, `(N, ...)`: row after row if dense, step after step if packed."""
+    return x.data if isinstance(x, PackedSequence) else x.flatten(0, 1)
+
+
+def dense(x: Tensor | PackedSequence) -> Tensor:
+    """A batch's part in a task that never packs."""
+    assert isinstance(x, Tensor)
+    return x
+
+
+def one_hot_logits(classes: Tensor, count: int) -> Tensor:
+    """Logits `(..., count)` that are all but certain of classes `(...)`."""
+    return 100.0 * F.one_hot(classes, count)
 
 
 def generator(*parts: str | int) -> torch.Generator:

@@ -1,33 +1,30 @@
 """The copying task: recall symbols, in order, after a delay."""
 
 import math
-from collections.abc import Iterable
+from fractions import Fraction
 from typing import Literal, get_args
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics import MetricCollection
 
 from tasks.base import (
-    EVAL_ROWS,
     IGNORE_INDEX,
     Batch,
-    Batches,
-    Task,
+    Predictor,
     TaskError,
     TaskSpec,
-    generator,
-    hash_data,
+    dense,
+    one_hot_logits,
     require_choice,
     require_positive,
 )
-from tasks.metrics import classification_metrics
+from tasks.common.classification import Classification
+from tasks.common.synthetic import Synthetic
 
 Score = Literal["recall", "every"]
 
 
-class Copying(Task):
+class Copying(Classification, Synthetic):
     """Recalls random symbols, in order, once a marker says go.
 
     Hochreiter & Schmidhuber, "Long Short-Term Memory", 1997, in the layout of Arjovsky et al.,
@@ -42,6 +39,13 @@ class Copying(Task):
     layout of the published losses. The two are not to be compared: `memoryless_loss` of the first
     is ln 8, of the second 10 ln 8 / (T + 20), for 10 symbols out of 8 and a delay of T.
 
+        >>> task = Copying(symbols=3, delay=4)
+        >>> inputs, targets, _ = task.layout(torch.tensor([[2, 5, 1]]), delay=4)
+        >>> inputs.tolist()  # 8 is the blank, 9 the marker
+        [[2, 5, 1, 8, 8, 8, 9, 8, 8, 8]]
+        >>> targets[:, -3:].tolist()
+        [[2, 5, 1]]
+
     Further test splits, `delay_<n>`, have two and four times the delay that is trained on.
 
     Args:
@@ -53,7 +57,9 @@ class Copying(Task):
     """
 
     name = "copying"
-    primary = "accuracy"
+    measures = "recall of symbols and of their order after a delay"
+    floors = {"chance": 0.125, "bag": 0.3865, "optimal": 1.0}
+    grows = "delay"
 
     def __init__(
         self,
@@ -76,20 +82,17 @@ class Copying(Task):
     @property
     def memoryless_loss(self) -> float:
         """The least loss without memory: blanks are certain, each recalled symbol costs ln A."""
-        counted = self.symbols if self.score == "recall" else self.delay + 2 * self.symbols
-        return self.symbols * math.log(self.alphabet) / counted
+        return self.symbols * math.log(self.alphabet) / self._counted
 
-    def setup(self, stage: str | None = None) -> None:
-        """Generates the evaluation splits."""
-        self.spec = TaskSpec(
-            input_size=self.alphabet + 2,
-            tokens=True,
-            output_size=self.alphabet + (self.score == "every"),
-            scope="step",
-        )
-        delays = {"val": self.delay, "test": self.delay}
-        delays |= {f"delay_{factor * self.delay}": factor * self.delay for factor in (2, 4)}
-        self._splits = {split: self._evaluation(split, delay) for split, delay in delays.items()}
+    def describe(self) -> TaskSpec:
+        """Symbols, blank and marker in; symbols out, and the blank where it is scored."""
+        outputs = self.alphabet + (self.score == "every")
+        return TaskSpec(self.alphabet + 2, tokens=True, output_size=outputs, scope="step")
+
+    def draw(self, rows: int, size: int, source: torch.Generator) -> Batch:
+        """Sequences at a delay."""
+        recalled = torch.randint(self.alphabet, (rows, self.symbols), generator=source)
+        return self.layout(recalled, size)
 
     def layout(self, recalled: Tensor, delay: int) -> Batch:
         """The sequences that ask for symbols `(B, S)` back: inputs and targets `(B, T)`."""
@@ -101,48 +104,59 @@ class Copying(Task):
         targets[:, -symbols:] = recalled
         return Batch(inputs, targets)
 
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Mean cross-entropy of the steps that count, in nats."""
-        return F.cross_entropy(outputs, targets, ignore_index=IGNORE_INDEX)
-
-    def metrics(self) -> MetricCollection:
-        """Accuracy and mean cross-entropy of the steps that count."""
-        return classification_metrics(self.spec.output_size)
-
     def references(self) -> dict[str, float]:
-        """Accuracy without memory, which guesses the symbols but knows where blanks are due."""
-        total = self.delay + 2 * self.symbols
-        counted = self.symbols if self.score == "recall" else total
-        return {"chance": 1 - self.symbols * (1 - 1 / self.alphabet) / counted, "optimal": 1.0}
+        """Accuracy without memory, of who forgot the order alone, and the best.
 
-    def fingerprint(self) -> str:
-        """Of every evaluation split and the first training batch of 32 at seed 0."""
-        return hash_data(*map(list, self._splits.values()), self._training_batch(32, 0, 0))
+        All of them know where blanks are due.
+        """
+        right = {
+            "chance": 1 / self.alphabet,
+            "bag": expected_largest_count(self.symbols, self.alphabet) / self.symbols,
+            "optimal": 1.0,
+        }
+        return {
+            name: 1 - self.symbols * (1 - share) / self._counted for name, share in right.items()
+        }
 
-    def train_dataloader(self) -> Iterable[Batch]:
-        """Fresh sequences at every step, without end."""
-        rows, seed = self.batch_size, self.seed
-        return Batches(lambda step: self._training_batch(rows, seed, step))
+    def predictors(self) -> dict[str, Predictor]:
+        """Always symbol 0; always the most frequent one of the sequence; the targets."""
+        return {
+            "chance": lambda batch: self._always(batch, dense(batch.inputs)[:, 0] * 0),
+            "bag": lambda batch: self._always(
+                batch, dense(batch.inputs)[:, : self.symbols].mode(1).values
+            ),
+            "optimal": self.oracle,
+        }
 
-    def val_dataloader(self) -> Iterable[Batch]:
-        """The validation split."""
-        return self._splits["val"]
+    @property
+    def _counted(self) -> int:
+        """Scored steps of a sequence."""
+        return self.symbols if self.score == "recall" else self.delay + 2 * self.symbols
 
-    def test_dataloader(self) -> Iterable[Batch]:
-        """The test split, at the delay that is trained on."""
-        return self._splits["test"]
+    def _always(self, batch: Batch, symbol: Tensor) -> Tensor:
+        """Outputs that say a symbol `(B,)` wherever one is due and blanks elsewhere."""
+        said = torch.full_like(dense(batch.inputs), self.blank)
+        said[:, -self.symbols :] = symbol[:, None]
+        return one_hot_logits(said.flatten(), self.alphabet + 1)[:, : self.spec.output_size]
 
-    def extra_test_dataloaders(self) -> dict[str, Iterable[Batch]]:
-        """Test splits at longer delays."""
-        return {name: split for name, split in self._splits.items() if name not in ("val", "test")}
 
-    def _training_batch(self, rows: int, seed: int, step: int) -> Batch:
-        recalled = self._draw(rows, generator(self.name, "train", seed, step))
-        return self.layout(recalled, self.delay)
+def expected_largest_count(draws: int, alphabet: int) -> float:
+    """How often the most frequent of some symbols occurs, on average over random draws.
 
-    def _draw(self, rows: int, draw: torch.Generator) -> Tensor:
-        return torch.randint(self.alphabet, (rows, self.symbols), generator=draw)
+    By the exponential generating function of draws with no symbol more often than m::
 
-    def _evaluation(self, split: str, delay: int) -> Batches:
-        recalled = self._draw(self.eval_sequences, generator(self.name, split)).split(EVAL_ROWS)
-        return Batches(lambda position: self.layout(recalled[position], delay), len(recalled))
+        P(largest <= m) = draws! / alphabet^draws * [x^draws] (sum_{k <= m} x^k / k!)^alphabet
+    """
+    expected = Fraction(0)
+    for limit in range(draws):
+        once = [Fraction(1, math.factorial(k)) for k in range(limit + 1)]
+        power = [Fraction(1)]
+        for _ in range(alphabet):
+            product = [Fraction(0)] * min(len(power) + limit, draws + 1)
+            for i, a in enumerate(power):
+                for k, b in enumerate(once[: len(product) - i]):
+                    product[i + k] += a * b
+            power = product
+        within = power[draws] if draws < len(power) else Fraction(0)
+        expected += 1 - within * math.factorial(draws) / Fraction(alphabet) ** draws
+    return float(expected)

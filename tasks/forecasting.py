@@ -21,9 +21,9 @@ from tasks.base import (
     require_choice,
     require_positive,
 )
+from tasks.common.forecasts import ForecastError, naive_forecasts
+from tasks.common.series import Series, mackey_glass, read_csv
 from tasks.corpora import fetch
-from tasks.forecasts import ForecastError, naive_forecasts
-from tasks.series import Series, mackey_glass, read_csv
 
 Dataset = Literal["mackey_glass", "etth1", "csv"]
 
@@ -100,14 +100,12 @@ class Forecasting(Task):
         self.season = season or SEASONS[dataset]
         self.source = file or dataset
 
-    def setup(self, stage: str | None = None) -> None:
+    def load(self) -> TaskSpec:
         """Loads, splits and standardises the series.
 
         Raises:
             TaskError: the series cannot be had, is too short, or has a column without variation.
         """
-        if hasattr(self, "spec"):
-            return
         self.series = self._load()
         rows, columns = self.series.values.shape
         etth1 = self.dataset == "etth1"
@@ -117,7 +115,7 @@ class Forecasting(Task):
         self._require_variation(train)
         self.mean, self.deviation = train.mean(0), train.std(0, correction=0)
         self.standardised = ((self.series.values - self.mean) / self.deviation).float()
-        self.spec = TaskSpec(
+        return TaskSpec(
             input_size=columns, tokens=False, output_size=self.horizon * columns, scope="sequence"
         )
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from tasks.base import TaskError, TaskSpec
-from tasks.sequences import Sequences
+from tasks.common.sequences import Sequences
 
 FEATURES = 12
 SPEAKERS = 9

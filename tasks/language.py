@@ -24,9 +24,9 @@ from tasks.base import (
     require_choice,
     require_positive,
 )
+from tasks.common.metrics import MeanCrossEntropy, classification_metrics
+from tasks.common.ngrams import ngram_nats
 from tasks.corpora import fetch, read_text
-from tasks.metrics import MeanCrossEntropy, classification_metrics
-from tasks.ngrams import ngram_nats
 
 Corpus = Literal["stdlib", "shakespeare", "path"]
 Level = Literal["character", "word"]
@@ -105,14 +105,12 @@ class Language(Task):
         self.length, self.max_vocabulary, self.eval_streams = length, max_vocabulary, eval_streams
         self.primary = "bits_per_character" if level == "character" else "perplexity"
 
-    def setup(self, stage: str | None = None) -> None:
+    def load(self) -> TaskSpec:
         """Reads and splits the text, and counts the vocabulary on the train split.
 
         Raises:
             TaskError: the text cannot be had, or a split is too short for the batches asked for.
         """
-        if hasattr(self, "spec"):
-            return
         text = self._text()
         symbols = list(text) if self.level == "character" else re.findall(r"\w+|[^\w\s]", text)
         borders = len(symbols) * 90 // 100, len(symbols) * 95 // 100
@@ -129,7 +127,7 @@ class Language(Task):
         self._require_symbols("val", self.val_ids, eval_streams=self.eval_streams)
         self._require_symbols("test", self.test_ids, eval_streams=self.eval_streams)
         size = len(self.vocabulary)
-        self.spec = TaskSpec(size, tokens=True, output_size=size, scope="step", predicts_next=True)
+        return TaskSpec(size, tokens=True, output_size=size, scope="step", predicts_next=True)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The mean cross-entropy in nats of logits `(N, V)` and ids `(N,)`."""

@@ -1,6 +1,5 @@
 """Classification of sequences whose lengths really differ."""
 
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Literal, get_args
 
@@ -22,10 +21,10 @@ from tasks.base import (
     require_choice,
     require_positive,
 )
+from tasks.common.metrics import classification_metrics
+from tasks.common.rules import FirstSymbol, Parity, Rule, TemporalOrder
+from tasks.common.sequences import POOL, Sequences, bucket
 from tasks.corpora import fetch
-from tasks.metrics import classification_metrics
-from tasks.rules import FirstSymbol, Parity, Rule, TemporalOrder
-from tasks.sequences import POOL, Sequences, bucket
 
 DatasetName = Literal["synthetic", "japanese_vowels"]
 RuleName = Literal["first_symbol", "temporal_order", "parity"]
@@ -34,7 +33,7 @@ RuleName = Literal["first_symbol", "temporal_order", "parity"]
 class VariableLength(Task):
     """Classifies whole sequences, packed, each read out at its own last step.
 
-    `dataset=synthetic` labels random sequences by a rule of `tasks/rules.py`. An input of each and
+    `dataset=synthetic` labels random sequences by a rule of `common/rules.py`. An input of each and
     its class, where X, Y in `temporal_order` stand among four distractors a to d:
 
         first_symbol      3 1 4 1 5              3
@@ -91,23 +90,24 @@ class VariableLength(Task):
         self.min_length, self.max_length = min_length, max_length
         self.eval_sequences = eval_sequences
 
-    def setup(self, stage: str | None = None) -> None:
+    def load(self) -> TaskSpec:
         """Draws the evaluation splits, or reads the recorded data."""
         self._recorded: Sequences | None = None
         if self.dataset == "japanese_vowels":
             files = [f"japanese_vowels/JapaneseVowels_{part}.ts" for part in ("TRAIN", "TEST")]
             splits = japanese_vowels.load(*map(fetch, files))
             self._recorded, val, test = splits
-            self.spec = japanese_vowels.SPEC
+            spec = japanese_vowels.SPEC
             self._references = japanese_vowels.references(splits)
         else:
             val, test = (
                 self._draw(self.eval_sequences, generator(self.name, split))
                 for split in ("val", "test")
             )
-            self.spec = TaskSpec(self.rule.tokens, True, self.rule.classes, scope="sequence")
+            spec = TaskSpec(self.rule.tokens, True, self.rule.classes, scope="sequence")
             self._references = {"chance": 1 / self.rule.classes, "optimal": 1.0}
         self._val, self._test = val.by_length(EVAL_ROWS), test.by_length(EVAL_ROWS)
+        return spec
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Mean cross-entropy in nats."""
@@ -125,15 +125,15 @@ class VariableLength(Task):
         """Of validation, test and the first training batch of 32 at seed 0."""
         return hash_data(list(self._val), list(self._test), self._training(32, 0).make(0))
 
-    def train_dataloader(self) -> Iterable[Batch]:
+    def train_dataloader(self) -> Batches:
         """Batches of nearly equal length, without end: fresh sequences or reshuffled epochs."""
         return self._training(self.batch_size, self.seed)
 
-    def val_dataloader(self) -> Iterable[Batch]:
+    def val_dataloader(self) -> Batches:
         """The validation split, from short to long."""
         return self._val
 
-    def test_dataloader(self) -> Iterable[Batch]:
+    def test_dataloader(self) -> Batches:
         """The test split, from short to long."""
         return self._test
 

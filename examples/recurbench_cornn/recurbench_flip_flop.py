@@ -1,7 +1,5 @@
 """The flip-flop task: bits that pulses set and that are to be remembered in between."""
 
-from collections.abc import Iterable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -18,7 +16,7 @@ from tasks.base import (
     hash_data,
     require_positive,
 )
-from tasks.metrics import classification_metrics
+from tasks.common.metrics import classification_metrics
 
 
 class FlipFlop(Task):
@@ -51,12 +49,10 @@ class FlipFlop(Task):
         self.bits, self.length, self.pulse = bits, length, pulse
         self.eval_sequences = eval_sequences
 
-    def setup(self, stage: str | None = None) -> None:
+    def load(self) -> TaskSpec:
         """Generates the evaluation splits."""
-        self.spec = TaskSpec(
-            input_size=self.bits, tokens=False, output_size=2**self.bits, scope="step"
-        )
         self._splits = {split: self._evaluation(split) for split in ("val", "test")}
+        return TaskSpec(input_size=self.bits, tokens=False, output_size=2**self.bits, scope="step")
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Mean cross-entropy in nats."""
@@ -76,16 +72,16 @@ class FlipFlop(Task):
         """Of both evaluation splits and the first training batch of 32 at seed 0."""
         return hash_data(*map(list, self._splits.values()), self._training_batch(32, 0, 0))
 
-    def train_dataloader(self) -> Iterable[Batch]:
+    def train_dataloader(self) -> Batches:
         """Fresh sequences at every step, without end."""
         rows, seed = self.batch_size, self.seed
         return Batches(lambda step: self._training_batch(rows, seed, step))
 
-    def val_dataloader(self) -> Iterable[Batch]:
+    def val_dataloader(self) -> Batches:
         """The validation split."""
         return self._splits["val"]
 
-    def test_dataloader(self) -> Iterable[Batch]:
+    def test_dataloader(self) -> Batches:
         """The test split."""
         return self._splits["test"]
 

@@ -82,7 +82,7 @@ def test_a_mistake_is_one_line(arguments, message, capsys):
 
 class TestAsAPluginsAuthorWritesIt(CellTests):
     cell = registry().plugins["cell"]["attention_gru"].cls
-    knobs = {"window": 3}  # noqa: RUF012 - as documented
+    knobs = {"window": 3}
 
 
 def test_the_class_has_a_test_for_each_property():

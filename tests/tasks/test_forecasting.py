@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from tasks.base import TaskError
+from tasks.common.forecasts import naive_forecasts
 from tasks.forecasting import ETTH1_SPLIT, Forecasting
-from tasks.forecasts import naive_forecasts
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from tasks.base import IGNORE_INDEX, Batch, TaskError
+from tasks.common.ngrams import PRIOR
 from tasks.language import EVAL_LENGTH, UNKNOWN, Language
-from tasks.ngrams import PRIOR
 
 TEXT = "".join(random.Random(0).choices("abcde ,", weights=[9, 4, 3, 2, 1, 7, 1], k=4001))
 LEVELS = ["character", "word"]

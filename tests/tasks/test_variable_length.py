@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch.nn.utils.rnn import pad_packed_sequence, unpack_sequence
 
 from tasks.base import Batch, TaskError
+from tasks.common.rules import TemporalOrder
+from tasks.common.sequences import POOL, Sequences, bucket
 from tasks.corpora import FOLDER_VARIABLE
-from tasks.rules import TemporalOrder
-from tasks.sequences import POOL, Sequences, bucket
 from tasks.variable_length import VariableLength
 
 needs_the_data = pytest.mark.skipif(

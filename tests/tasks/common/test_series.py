@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tasks.base import TaskError
-from tasks.series import mackey_glass, read_csv
+from tasks.common.series import mackey_glass, read_csv
 
 TABLE = """\
 time,load,label,temp

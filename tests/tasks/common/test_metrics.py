@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from tasks.base import IGNORE_INDEX
-from tasks.metrics import MeanCrossEntropy, classification_metrics
+from tasks.common.metrics import MeanCrossEntropy, classification_metrics
 
 
 def test_the_mean_is_over_positions_and_not_over_batches():

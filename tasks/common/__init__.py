@@ -1,0 +1,1 @@
+"""What several tasks are made of: batches, files, vocabularies, metrics, baselines."""
