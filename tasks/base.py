@@ -67,19 +67,20 @@ class FreeRun(NamedTuple):
     """Prompts that the model continues by itself, each output the next input.
 
     Attributes:
-        prompts: packed token ids.
-        answers: the right continuations `(B, L)`, filled up with `stop`; L steps are decoded.
-        stop: the token that ends a continuation.
+        prompts: token ids or features, dense or packed.
+        answers: the right continuations, ids `(B, L)` filled up with `stop`, or features
+            `(B, L, F)`; L steps are decoded.
+        stop: the token that ends a continuation; None if nothing does.
     """
 
-    prompts: PackedSequence
+    prompts: Tensor | PackedSequence
     answers: Tensor
-    stop: int
+    stop: int | None
 
 
 Predictor = Callable[[Batch], Tensor]
 """Plays a model without parameters: outputs `(N, output_size)` of a batch at its valid positions,
-or, where free runs rank, its continuations `(B, L)`."""
+or, where free runs rank, its continuations `(B, L)` or `(B, L, F)`."""
 
 
 class Task(LightningDataModule, ABC):
@@ -107,7 +108,8 @@ class Task(LightningDataModule, ABC):
     """What `recurbench run cell=gru` of this task takes to train on one core of a server."""
 
     paths: ClassVar[frozenset[str]] = frozenset({"file", "val_file", "test_file"})
-    """Knobs that say where data lies; they do not make two runs different, the data does."""
+    """Knobs that do not make two runs different: those that say where data lies, since the data
+    itself does, and those that say what is written beside the results."""
 
     spec: TaskSpec
     """Set by `setup`."""
@@ -184,6 +186,8 @@ class Task(LightningDataModule, ABC):
 
     def oracle(self, batch: Batch) -> Tensor:
         """Outputs that say the targets: no score is better."""
+        if self.primary not in self.metrics():
+            return self._ranked_run(batch).answers
         targets = self.targets_of(batch)
         if targets.is_floating_point():
             return targets.reshape(len(targets), self.spec.output_size)
@@ -197,9 +201,7 @@ class Task(LightningDataModule, ABC):
             if self.primary in metrics:
                 metrics.update(outputs, self.targets_of(batch))
             else:
-                run = self.free_run(batch)
-                assert run is not None, f"{self.name}: no metric {self.primary}"
-                free_metrics.update(outputs, run.answers)
+                free_metrics.update(outputs, self._ranked_run(batch).answers)
         played = metrics if self.primary in metrics else free_metrics
         return float(played[self.primary].compute())
 
@@ -208,8 +210,19 @@ class Task(LightningDataModule, ABC):
         return None
 
     def free_run_metrics(self) -> MetricCollection:
-        """New metrics of free runs, each updated with decoded ids and answers, both `(B, L)`."""
+        """New metrics of free runs, each updated with what was decoded and the answers."""
         return MetricCollection({})
+
+    def plots(self, predict: Predictor) -> dict[str, bytes]:
+        """Pictures to put beside a result, if a knob asks for them.
+
+        Args:
+            predict: plays the trained model.
+
+        Returns:
+            PNG files by their names.
+        """
+        return {}
 
     @classmethod
     def example_file(cls, folder: Path, seed: int) -> Path | None:
@@ -219,6 +232,12 @@ class Task(LightningDataModule, ABC):
             Its path; None if the task reads no files.
         """
         return None
+
+    def _ranked_run(self, batch: Batch) -> FreeRun:
+        """What to decode of a batch, for a task that free runs rank."""
+        run = self.free_run(batch)
+        assert run is not None, f"{self.name}: no metric {self.primary}"
+        return run
 
 
 class Batches:

@@ -1,7 +1,6 @@
 """The copying task: recall symbols, in order, after a delay."""
 
 import math
-from fractions import Fraction
 from typing import Literal, get_args
 
 import torch
@@ -19,6 +18,7 @@ from tasks.base import (
     require_positive,
 )
 from tasks.common.classification import Classification
+from tasks.common.counting import expected_largest_count
 from tasks.common.synthetic import Synthetic
 
 Score = Literal["recall", "every"]
@@ -59,6 +59,7 @@ class Copying(Classification, Synthetic):
     name = "copying"
     measures = "recall of symbols and of their order after a delay"
     floors = {"chance": 0.125, "bag": 0.3865, "optimal": 1.0}
+    seconds = 16
     grows = "delay"
 
     def __init__(
@@ -138,25 +139,3 @@ class Copying(Classification, Synthetic):
         said = torch.full_like(dense(batch.inputs), self.blank)
         said[:, -self.symbols :] = symbol[:, None]
         return one_hot_logits(said.flatten(), self.alphabet + 1)[:, : self.spec.output_size]
-
-
-def expected_largest_count(draws: int, alphabet: int) -> float:
-    """How often the most frequent of some symbols occurs, on average over random draws.
-
-    By the exponential generating function of draws with no symbol more often than m::
-
-        P(largest <= m) = draws! / alphabet^draws * [x^draws] (sum_{k <= m} x^k / k!)^alphabet
-    """
-    expected = Fraction(0)
-    for limit in range(draws):
-        once = [Fraction(1, math.factorial(k)) for k in range(limit + 1)]
-        power = [Fraction(1)]
-        for _ in range(alphabet):
-            product = [Fraction(0)] * min(len(power) + limit, draws + 1)
-            for i, a in enumerate(power):
-                for k, b in enumerate(once[: len(product) - i]):
-                    product[i + k] += a * b
-            power = product
-        within = power[draws] if draws < len(power) else Fraction(0)
-        expected += 1 - within * math.factorial(draws) / Fraction(alphabet) ** draws
-    return float(expected)

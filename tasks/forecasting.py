@@ -1,6 +1,7 @@
 """Forecasting: predict the next values of a series from a window of past ones."""
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -13,32 +14,47 @@ from tasks.base import (
     EVAL_ROWS,
     Batch,
     Batches,
+    FreeRun,
+    Predictor,
     Task,
     TaskError,
     TaskSpec,
+    dense,
     generator,
     hash_data,
     require_choice,
     require_positive,
 )
-from tasks.common.forecasts import ForecastError, naive_forecasts
-from tasks.common.series import Series, mackey_glass, read_csv
+from tasks.common.files import own_files
+from tasks.common.forecasts import Ridge, forecast_figures, naive_forecasts
+from tasks.common.metrics import MeanSquaredError
+from tasks.common.plots import plot_forecasts, require_matplotlib
+from tasks.common.rows import Rows
+from tasks.common.series import (
+    Series,
+    lorenz,
+    mackey_glass,
+    read_csv,
+    require_variation,
+    write_example,
+)
 from tasks.corpora import fetch
 
-Dataset = Literal["mackey_glass", "etth1", "csv"]
+Dataset = Literal["mackey_glass", "lorenz", "etth1", "file"]
+Method = Literal["direct", "recursive"]
 
-SEASONS = {"mackey_glass": 50, "etth1": 24, "csv": 1}
+EQUATIONS = {"mackey_glass": mackey_glass, "lorenz": lorenz}
+POINTS = 3000
+"""Of an equation."""
+
+SEASONS = {"mackey_glass": 50, "lorenz": 15, "etth1": 24, "file": 1}
 """Rows after which each dataset about repeats, unless `season` says otherwise."""
-
-KNOBS = {"mackey_glass": (), "etth1": ("columns",), "csv": ("file", "columns", "time_column")}
-"""Which of the knobs that describe a table each dataset takes."""
-
-MACKEY_GLASS_POINTS = 3000
 
 ETTH1_SPLIT = 8640, 11520, 14400
 """Where the splits end: 12, 4 and 4 months of 30 days in hours; later rows are not used."""
 
-SPLITS = "train", "val", "test"
+PLOTTED = 4
+"""Windows and, at most, columns of a plot."""
 
 
 class Forecasting(Task):
@@ -50,21 +66,38 @@ class Forecasting(Task):
         input    1 2 3 . .       2 3 4 . .
         target   . . . 4 5       . . . 5 6
 
-    The splits follow each other in time. Targets stay inside their split; the windows of the first
-    ones reach back into the split before, as is the custom for ETT. Training takes all windows of
-    the train split in a new random order each epoch and leaves out what does not fill a batch.
+        >>> rows = torch.arange(1.0, 8.0)[:, None]
+        >>> inputs, targets = Forecasting(window=3, horizon=2).cut(rows)
+        >>> inputs[:2, :, 0].tolist(), targets[:2, :, 0].tolist()
+        ([[1.0, 2.0, 3.0], [2.0, 3.0, 4.0]], [[4.0, 5.0], [5.0, 6.0]])
+
+    With `method=direct` the model says all rows of the horizon at once, after the window's last.
+    With `method=recursive` it says at each step the row that comes next, in training of the right
+    rows so far, over window and horizon; its forecast continues the window by its own rows, and
+    the same figures judge it. `step_mse` is then the error of one step from the right rows, over
+    all steps of the windows.
+
+    The splits follow each other in time: the first 70 % train, the next 10 % validate, the last
+    20 % test. Targets stay inside their split; the windows of the first ones reach back into the
+    split before, as is the custom for ETT (and with them what `step_mse` is of). Training takes all
+    windows of the train split in a new random order each epoch.
 
     Args:
-        dataset: `mackey_glass`, 3,000 points of a chaotic equation; `etth1`, hourly load and oil
-            temperature of a transformer (Zhou et al., "Informer", 2021), split 12/4/4 months;
-            `csv`, the table in `file`. All but `etth1` are split 70/10/20 %.
-        file: a comma-separated table of one's own, whose first row names the columns.
-        columns: which to read and forecast; all numeric ones by default.
-        time_column: a column of evenly spaced ISO 8601 times, which is checked and not forecast.
+        dataset: `mackey_glass` and `lorenz`, 3,000 points of chaotic equations, of one and three
+            columns; `etth1`, hourly load and oil temperature of a transformer (Zhou et al.,
+            "Informer", 2021), split 12/4/4 months; `file`, tables of one's own.
+        file: with `dataset=file`, a comma-separated table whose first row names the columns.
+        val_file: a table with the same columns for validation; `file` has no validation split then.
+        test_file: a table with the same columns for test; `file` has no test split then.
+        columns: which columns of a table to read and forecast; all numeric ones by default.
+        time_column: a column of one's tables with evenly spaced ISO 8601 times, which is checked
+            and not forecast.
         window: rows that the model sees.
-        horizon: rows that it forecasts at once.
+        horizon: rows that it forecasts.
+        method: how it forecasts them.
         season: rows after which the series about repeats, for MASE and `repeat_season`; by default
-            50 (`mackey_glass`), 24 (`etth1`) or 1 (`csv`).
+            50 (`mackey_glass`), 15 (`lorenz`), 24 (`etth1`) or 1 (`file`).
+        plot: put a picture of some forecasts on test beside the record; it needs matplotlib.
 
     Raises:
         TaskError: a knob is out of its range, or not one of this dataset.
@@ -72,33 +105,49 @@ class Forecasting(Task):
 
     name = "forecasting"
     primary = "mse"
+    measures = "regression: the state of a process that is seen in part, and where it goes"
+    floors = {
+        "mean": 0.9874,
+        "repeat_last": 0.8543,
+        "drift": 0.9293,
+        "repeat_season": 0.5591,
+        "ridge": 0.108,
+    }
+    seconds = 30
+    paths = Task.paths | {"plot"}
 
     def __init__(
         self,
         *,
         dataset: Dataset = "mackey_glass",
         file: str | None = None,
+        val_file: str | None = None,
+        test_file: str | None = None,
         columns: list[str] | None = None,
         time_column: str | None = None,
         window: int = 50,
         horizon: int = 12,
+        method: Method = "direct",
         season: int | None = None,
+        plot: bool = False,
     ) -> None:
         super().__init__()
         require_choice(get_args(Dataset), dataset=dataset)
+        require_choice(get_args(Method), method=method)
         require_positive(window=window, horizon=horizon, season=season)
-        for knob, value in (("file", file), ("columns", columns), ("time_column", time_column)):
-            if value is not None and knob not in KNOBS[dataset]:
-                raise TaskError(f"{knob}={value} is not a knob of dataset={dataset}")
-        if dataset == "csv" and file is None:
-            raise TaskError("dataset=csv needs file=<path of a table>")
+        self.files = own_files(dataset, file, val_file, test_file)
+        if columns is not None and dataset in EQUATIONS:
+            raise TaskError(f"columns={columns} goes with tables, not dataset={dataset}")
+        if time_column is not None and not self.files:
+            raise TaskError(f"time_column={time_column} goes with dataset=file, not {dataset}")
         if columns is not None and len(set(columns)) < max(len(columns), 1):
             raise TaskError(f"columns must be different names, at least one, not {columns}")
-        self.dataset, self.file, self.columns = dataset, file, columns
+        if plot:
+            require_matplotlib()
+        self.dataset, self.columns, self.plot = dataset, columns, plot
         self.time_column = "date" if dataset == "etth1" else time_column
-        self.window, self.horizon = window, horizon
+        self.window, self.horizon, self.method = window, horizon, method
         self.season = season or SEASONS[dataset]
-        self.source = file or dataset
 
     def load(self) -> TaskSpec:
         """Loads, splits and standardises the series.
@@ -106,128 +155,170 @@ class Forecasting(Task):
         Raises:
             TaskError: the series cannot be had, is too short, or has a column without variation.
         """
-        self.series = self._load()
-        rows, columns = self.series.values.shape
-        etth1 = self.dataset == "etth1"
-        self.ends = ETTH1_SPLIT if etth1 else (rows * 7 // 10, rows * 8 // 10, rows)
-        self._require_rows()
-        train = self.series.values[: self.ends[0]]
-        self._require_variation(train)
+        series = self._read()
+        self.names = series.columns
+        self.rows = self._split(series)
+        train = self.rows["train"]
+        require_variation(train, self.season, self.names, self._source)
         self.mean, self.deviation = train.mean(0), train.std(0, correction=0)
-        self.standardised = ((self.series.values - self.mean) / self.deviation).float()
-        return TaskSpec(
-            input_size=columns, tokens=False, output_size=self.horizon * columns, scope="sequence"
-        )
+        self.standardised = {
+            split: ((rows - self.mean) / self.deviation).float()
+            for split, rows in self.rows.items()
+        }
+        self.windows = {split: self.cut(rows) for split, rows in self.standardised.items()}
+        count = len(self.names)
+        if self.method == "recursive":
+            return TaskSpec(count, False, output_size=count, scope="step", predicts_next=True)
+        return TaskSpec(count, False, output_size=self.horizon * count, scope="sequence")
+
+    def cut(self, rows: Tensor) -> Rows:
+        """All windows of rows `(n, C)`, and what is to be said of each."""
+        cuts = rows.unfold(0, self.window + self.horizon, 1).transpose(1, 2)
+        if self.method == "recursive":
+            return Rows(cuts[:, :-1], cuts[:, 1:])
+        return Rows(*cuts.split([self.window, self.horizon], dim=1))
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The mean squared error of standardised values."""
         return F.mse_loss(outputs, targets.flatten(1))
 
     def metrics(self) -> MetricCollection:
-        """Errors of standardised values, errors in the columns' own units, and MASE.
+        """The figures of forecasts or, if those are free runs, `step_mse`."""
+        if self.method == "recursive":
+            return MetricCollection({"step_mse": MeanSquaredError()})
+        return self._figures()
 
-        MASE is the mean absolute error over that of repeating the value one season before within
-        the train split (Hyndman & Koehler, "Another look at measures of forecast accuracy", 2006);
-        it and `mae_original` are taken for each column and averaged.
-        """
-        names = self.series.columns
-        equal = torch.full((len(names),), 1 / len(names), dtype=torch.float64)
-        train = self.series.values[: self.ends[0]]
-        seasonal = (train[self.season :] - train[: -self.season]).abs().mean(0)
-        figures = {
-            "mse": ForecastError(equal, squared=True),
-            "mae": ForecastError(equal),
-            "mase": ForecastError(equal * self.deviation / seasonal),
-            "mae_original": ForecastError(equal * self.deviation),
-        }
-        if len(names) > 1:
-            for name, weights in zip(names, self.deviation.diag(), strict=True):
-                # A dot would be read as a submodule.
-                figures[f"mae_original_{name.replace('.', '_')}"] = ForecastError(weights)
-        return MetricCollection(dict(figures), compute_groups=[list(figures)])
+    def free_run_metrics(self) -> MetricCollection:
+        """The figures of forecasts, if they are free runs."""
+        return self._figures() if self.method == "recursive" else MetricCollection({})
 
-    def references(self) -> dict[str, float]:
-        """The mean squared errors of `naive_forecasts` on test."""
-        metrics: dict[str, MetricCollection] = {}
-        for inputs, targets, _ in self.test_dataloader():
-            assert isinstance(inputs, Tensor)
-            for name, forecast in naive_forecasts(inputs, self.horizon, self.season).items():
-                metrics.setdefault(name, self.metrics()).update(forecast.flatten(1), targets)
-        return {name: metric.compute()[self.primary].item() for name, metric in metrics.items()}
+    def free_run(self, batch: Batch) -> FreeRun | None:
+        """With `method=recursive`, the windows and the rows that followed each."""
+        if self.method == "direct":
+            return None
+        return FreeRun(self._window_of(batch), self._answers(batch), stop=None)
+
+    def predictors(self) -> dict[str, Predictor]:
+        """The `naive_forecasts`, and `ridge`, linear regression on the train split."""
+
+        def naive(name: str) -> Callable[[Tensor], Tensor]:
+            return lambda window: naive_forecasts(window, self.horizon, self.season)[name]
+
+        def player(forecast: Callable[[Tensor], Tensor]) -> Predictor:
+            def play(batch: Batch) -> Tensor:
+                said = forecast(self._window_of(batch))
+                return said if self.method == "recursive" else said.flatten(1)
+
+            return play
+
+        @cache
+        def ridge() -> Ridge:
+            return Ridge(self.standardised["train"], self.window, self.horizon)
+
+        window = torch.zeros(1, self.window, len(self.names))
+        names = naive_forecasts(window, self.horizon, self.season)
+        simple = {name: player(naive(name)) for name in names}
+        return simple | {"ridge": player(lambda window: ridge()(window))}
 
     def fingerprint(self) -> str:
-        """A hash of the rows used and all that decides how they are cut, scaled and scored.
+        """A hash of the rows used and all that decides how they are cut and scaled.
 
         The rows are hashed as read, because standardising may round differently elsewhere.
         """
-        used = self.series.values[: self.ends[-1]]
-        knobs = self.window, self.horizon, self.season
-        return hash_data(self.series.columns, used, self.ends, knobs)
+        rows = list(self.rows.values())
+        return hash_data(self.names, rows, self.window, self.horizon, self.method)
 
     def train_dataloader(self) -> Batches:
-        """Windows in random order; each epoch has every window at most once."""
-        windows = self.ends[0] - self.window - self.horizon + 1
-        per_epoch = windows // self.batch_size
-
-        @lru_cache(maxsize=1)
-        def order(epoch: int) -> Tensor:
-            return torch.randperm(
-                windows, generator=generator(self.name, "train", self.seed, epoch)
-            )
-
-        def make(position: int) -> Batch:
-            epoch, index = divmod(position, per_epoch)
-            first = index * self.batch_size
-            return self._windows(order(epoch)[first : first + self.batch_size])
-
-        return Batches(make)
+        """Windows in random order; each epoch has every window once."""
+        return self.windows["train"].epochs(self.batch_size, self.name, "train", self.seed)
 
     def val_dataloader(self) -> Batches:
         """Every window whose targets lie in the validation split."""
-        return self._evaluation(self.ends[0], self.ends[1])
+        return self.windows["val"].once(EVAL_ROWS)
 
     def test_dataloader(self) -> Batches:
         """Every window whose targets lie in the test split."""
-        return self._evaluation(self.ends[1], self.ends[2])
+        return self.windows["test"].once(EVAL_ROWS)
 
-    def _load(self) -> Series:
-        if self.dataset == "mackey_glass":
-            return mackey_glass(MACKEY_GLASS_POINTS)
-        path = fetch("ett/ETTh1.csv") if self.file is None else Path(self.file).expanduser()
+    def plots(self, predict: Predictor) -> dict[str, bytes]:
+        """With `plot=true`, `forecasts` of some windows of the test split, in their own units."""
+        if not self.plot:
+            return {}
+        windows = self.windows["test"]
+        last = len(windows.targets) - 1
+        batch = windows.take(torch.linspace(0, last, min(PLOTTED, last + 1)).long())
+        answers = self._answers(batch)
+        window, came, said = (
+            (part * self.deviation + self.mean)[..., :PLOTTED]
+            for part in (self._window_of(batch), answers, predict(batch).reshape(answers.shape))
+        )
+        return {"forecasts": plot_forecasts(window, came, said, self.names[:PLOTTED])}
+
+    @classmethod
+    def example_file(cls, folder: Path, seed: int) -> Path:
+        """Writes a table of hours with two columns that follow the day, and noise."""
+        path = folder / f"table-{seed}.csv"
+        write_example(path, generator(cls.name, "example", seed))
+        return path
+
+    def _figures(self) -> MetricCollection:
+        return forecast_figures(self.rows["train"], self.season, self.names)
+
+    def _window_of(self, batch: Batch) -> Tensor:
+        """What the model sees before it forecasts, `(B, window, C)`."""
+        return dense(batch.inputs)[:, : self.window]
+
+    def _answers(self, batch: Batch) -> Tensor:
+        """The rows to forecast, `(B, horizon, C)`."""
+        return dense(batch.targets)[:, -self.horizon :]
+
+    def _read(self) -> Series:
+        """The series that is split, or trained on."""
+        if self.dataset in EQUATIONS:
+            return EQUATIONS[self.dataset](POINTS)
+        path = self.files.file if self.files else fetch("ett/ETTh1.csv")
         return read_csv(path, self.columns, self.time_column)
 
-    def _windows(self, starts: Tensor) -> Batch:
-        """The windows that start at the given rows, and the rows that follow each."""
-        cuts = self.standardised.unfold(0, self.window + self.horizon, 1)[starts]
-        return Batch(*cuts.transpose(1, 2).split([self.window, self.horizon], dim=1))
+    def _split(self, series: Series) -> dict[str, Tensor]:
+        """The rows of each split, after those of the split before that its windows reach back to.
 
-    def _evaluation(self, begin: int, end: int) -> Batches:
-        starts = torch.arange(begin - self.window, end - self.window - self.horizon + 1)
-        batches = starts.split(EVAL_ROWS)
-        return Batches(lambda i: self._windows(batches[i]), len(batches))
-
-    def _require_rows(self) -> None:
-        """Refuses splits that hold no batch of windows or no season (train), or no horizon."""
+        Raises:
+            TaskError: a split holds no batch of windows or no season (train), or no horizon.
+        """
+        own: dict[str, Path | None] = {"val": None, "test": None}
+        if self.files:
+            own = {"val": self.files.val_file, "test": self.files.test_file}
+        values = series.values
+        test_tenths = 0 if own["test"] else 2
+        val_tenths = 0 if own["val"] else 1
+        if self.dataset == "etth1":
+            train_end, val_end, test_end = ETTH1_SPLIT
+        else:
+            train_end = len(values) * (10 - val_tenths - test_tenths) // 10
+            val_end = len(values) * (10 - test_tenths) // 10
+            test_end = len(values)
         batch = self.window + self.horizon + self.batch_size - 1
-        needs = max(batch, self.season + 1), self.horizon, self.horizon
-        begins = 0, *self.ends[:2]
-        for split, begin, end, needed in zip(SPLITS, begins, self.ends, needs, strict=True):
-            if end - begin < needed:
-                raise TaskError(
-                    f"{self.source}: the {split} split has {end - begin} of {self.ends[-1]} rows, "
-                    f"but window={self.window}, horizon={self.horizon}, season={self.season} and "
-                    f"batch_size={self.batch_size} need {needed}"
-                )
+        self._require_rows("train", train_end, max(batch, self.season + 1))
+        splits = {"train": values[:train_end]}
+        for split, begin, end in (("val", train_end, val_end), ("test", val_end, test_end)):
+            if path := own[split]:
+                table = read_csv(path, series.columns, self.time_column).values
+                self._require_rows(split, len(table), self.window + self.horizon, path)
+                splits[split] = table
+            else:
+                self._require_rows(split, end - begin, self.horizon)
+                splits[split] = values[begin - self.window : end]
+        return splits
 
-    def _require_variation(self, train: Tensor) -> None:
-        """Refuses columns that cannot be standardised, or whose MASE would divide by zero."""
-        constant = (train == train[0]).all(0)
-        periodic = (train[self.season :] == train[: -self.season]).all(0)
-        for name, same, repeats in zip(self.series.columns, constant, periodic, strict=True):
-            if same:
-                raise TaskError(f"{self.source}: column {name} is constant in the train split")
-            if repeats:
-                raise TaskError(
-                    f"{self.source}: column {name} repeats exactly every season={self.season} rows "
-                    "of the train split, which leaves MASE without a scale; choose another season"
-                )
+    def _require_rows(self, split: str, rows: int, needed: int, path: Path | None = None) -> None:
+        if rows < needed:
+            raise TaskError(
+                f"{path or self._source}: the {split} split has {rows} rows, but "
+                f"window={self.window}, horizon={self.horizon}, season={self.season} and "
+                f"batch_size={self.batch_size} need {needed}"
+            )
+
+    @property
+    def _source(self) -> str | Path:
+        """Where the series comes from, as the user knows it."""
+        return self.files.file if self.files else self.dataset

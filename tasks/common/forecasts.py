@@ -1,11 +1,20 @@
-"""How forecasts are judged: their errors column by column, and the naive forecasts to beat.
+"""How forecasts are judged: their errors column by column, and the simple forecasts to beat.
 
 Legend: B batch, W window, H horizon, C columns, N windows.
 """
 
+import re
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
-from torchmetrics import Metric
+from torchmetrics import Metric, MetricCollection
+
+PENALTY = 1e-3
+"""Of `Ridge`, in mean variances of a window's values."""
+
+LARGEST = 2**24
+"""Numbers that `Ridge` is fitted on at most."""
 
 
 class ForecastError(Metric):
@@ -36,16 +45,47 @@ class ForecastError(Metric):
         self.add_state("count", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
 
     def update(self, outputs: Tensor, targets: Tensor) -> None:
-        """Adds forecasts `(N, horizon * C)` and what came `(N, horizon, C)`."""
-        errors = outputs.reshape(targets.shape).double() - targets
-        self.absolute_sum += errors.abs().sum((0, 1))
-        self.squared_sum += errors.square().sum((0, 1))
-        self.count += errors.shape[0] * errors.shape[1]
+        """Adds forecasts, and what came `(N, ..., C)`, of as many numbers."""
+        errors = (outputs.reshape(targets.shape).double() - targets).flatten(0, -2)
+        self.absolute_sum += errors.abs().sum(0)
+        self.squared_sum += errors.square().sum(0)
+        self.count += len(errors)
 
     def compute(self) -> Tensor:
         """The figure so far; NaN when nothing was added."""
         sums = self.squared_sum if self.squared else self.absolute_sum
         return (self.weights * sums).sum() / self.count
+
+
+def forecast_figures(train: Tensor, season: int, columns: Sequence[str]) -> MetricCollection:
+    """Errors of standardised values, errors in the columns' own units, and MASE.
+
+    MASE is the mean absolute error over that of repeating the value one season before within
+    the train split (Hyndman & Koehler, "Another look at measures of forecast accuracy", 2006);
+    it and `mae_original` are taken for each column and averaged. Several columns have their own
+    `mae_original_<column>` too.
+
+    Args:
+        train: the rows `(n, C)` of the train split in their own units.
+        season: rows after which the series about repeats.
+        columns: their names.
+    """
+    equal = torch.full((len(columns),), 1 / len(columns), dtype=torch.float64)
+    deviation = train.std(0, correction=0)
+    seasonal = (train[season:] - train[:-season]).abs().mean(0)
+    figures = {
+        "mse": ForecastError(equal, squared=True),
+        "mae": ForecastError(equal),
+        "mase": ForecastError(equal * deviation / seasonal),
+        "mae_original": ForecastError(equal * deviation),
+    }
+    if len(columns) > 1:
+        for name, weights in zip(columns, deviation.diag(), strict=True):
+            figure = "mae_original_" + re.sub(r"\W", "_", name)
+            while figure in figures:  # names may differ in other signs alone
+                figure += "_"
+            figures[figure] = ForecastError(weights)
+    return MetricCollection(dict(figures), compute_groups=[list(figures)])
 
 
 def naive_forecasts(inputs: Tensor, horizon: int, season: int) -> dict[str, Tensor]:
@@ -70,3 +110,39 @@ def naive_forecasts(inputs: Tensor, horizon: int, season: int) -> dict[str, Tens
     if 1 < season <= window:
         forecasts["repeat_season"] = inputs[:, window - season + torch.arange(horizon) % season]
     return forecasts
+
+
+class Ridge:
+    """The linear forecast with the least squares on the train split, plus a small penalty.
+
+    Every value of the horizon is a weighted sum of all values of the window and a constant. Of a
+    split with very many or wide windows it takes as many, evenly spaced, as `LARGEST` allows. If
+    they are fewer than the weights of a sum, the equations are solved in their dual form.
+
+    Args:
+        rows: the train split `(rows, C)`, standardised.
+        window: W.
+        horizon: H.
+    """
+
+    def __init__(self, rows: Tensor, window: int, horizon: int) -> None:
+        count = len(rows) - window - horizon + 1
+        most = max(LARGEST // ((window + horizon) * rows.shape[1]), 1)
+        starts = torch.linspace(0, count - 1, min(count, most), dtype=torch.float64).long()
+        cuts = rows.unfold(0, window + horizon, 1)[starts].double()
+        x, y = (part.flatten(1) for part in cuts.split([window, horizon], -1))
+        self._mean_x, self._mean_y = x.mean(0), y.mean(0)
+        x, y = x - self._mean_x, y - self._mean_y
+        penalty = PENALTY * x.square().sum() / x.shape[1]
+        # In the dual form weights are sums of the windows fitted on, which stand for all others.
+        self._basis = x.T if len(x) < x.shape[1] else None
+        gram, right = (x.T @ x, x.T @ y) if self._basis is None else (x @ x.T, y)
+        self._weights = torch.linalg.solve(gram + penalty * torch.eye(len(gram)).double(), right)
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Forecasts `(B, H, C)` from windows `(B, W, C)`."""
+        x = inputs.transpose(1, 2).flatten(1).double() - self._mean_x
+        x = x if self._basis is None else x @ self._basis
+        y = x @ self._weights + self._mean_y
+        forecasts: Tensor = y.float().unflatten(1, (inputs.shape[2], -1)).transpose(1, 2)
+        return forecasts

@@ -44,6 +44,31 @@ class MeanCrossEntropy(Metric):
         return self.total / self.count
 
 
+class MeanSquaredError(Metric):
+    """The mean squared error over all numbers of an epoch, kept in float64."""
+
+    higher_is_better = False
+    full_state_update = False
+
+    total: Tensor
+    count: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+
+    def update(self, outputs: Tensor, targets: Tensor) -> None:
+        """Adds outputs `(N, ...)` and targets of as many numbers."""
+        errors = outputs.reshape(targets.shape).double() - targets
+        self.total += errors.square().sum()
+        self.count += errors.numel()
+
+    def compute(self) -> Tensor:
+        """The mean so far; NaN when nothing was added."""
+        return self.total / self.count
+
+
 def classification_metrics(classes: int) -> MetricCollection:
     """`accuracy`, the fraction of counted positions that are right, and `loss` in nats."""
     accuracy = MulticlassAccuracy(

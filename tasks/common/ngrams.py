@@ -1,4 +1,6 @@
-"""Counting baselines for the prediction of the next symbol."""
+"""Counting models of the next symbol, to beat in language modelling."""
+
+import math
 
 import torch
 from torch import Tensor
@@ -7,38 +9,50 @@ PRIOR = 100.0
 """How many occurrences of a context the unigram weighs as much as, in the bigram's mixture."""
 
 
-def ngram_nats(train: Tensor, test: Tensor, classes: int) -> dict[str, float]:
-    """Mean negative log-likelihoods of unigram and bigram models over all transitions of a text.
+class NGrams:
+    """Uniform, unigram and bigram models; all of them give every symbol some probability.
 
-    Both give every symbol some probability::
+    Where c counts in a text of n symbols out of V::
 
-        p(b)     = (c(b) + 1) / (n + classes)
+        p(b)     = (c(b) + 1) / (n + V)
         p(b | a) = (c(a, b) + PRIOR p(b)) / (c(a) + PRIOR)
 
-    where c counts in `train`; the second is the posterior mean under a Dirichlet prior (MacKay and
-    Bauman Peto, 1995, "A hierarchical Dirichlet language model").
+    The second is the posterior mean under a Dirichlet prior (MacKay and Bauman Peto, 1995, "A
+    hierarchical Dirichlet language model").
+
+    Each method takes the ids of a symbol `before` and of the one `after` it, in any shapes that
+    broadcast, and gives the log-probability in nats of the transition, in float64.
 
     Args:
-        train: ids `(n,)` below `classes`, the text that is counted.
-        test: ids `(m,)`, the text whose m - 1 transitions are scored.
-        classes: the vocabulary's size.
-
-    Returns:
-        Nats per transition of `unigram` and `bigram`.
+        text: ids `(n,)` below `classes`, at least two.
+        classes: V, the vocabulary's size.
     """
-    before, after = test[:-1], test[1:]
-    counts = torch.bincount(train, minlength=classes)
-    unigram = (counts + 1).double() / (len(train) + classes)
 
-    # A pair of symbols is one number, so that a table of classes² is never needed.
-    pairs, pair_counts = (train[:-1] * classes + train[1:]).unique(return_counts=True)
-    wanted = before * classes + after
-    place = torch.searchsorted(pairs, wanted).clamp(max=len(pairs) - 1)
-    seen = torch.where(pairs[place] == wanted, pair_counts[place], 0)
-    contexts = torch.bincount(train[:-1], minlength=classes)
-    bigram = (seen + PRIOR * unigram[after]) / (contexts[before] + PRIOR)
+    def __init__(self, text: Tensor, classes: int) -> None:
+        self.classes = classes
+        counts = torch.bincount(text, minlength=classes)
+        self.probabilities = (counts + 1).double() / (len(text) + classes)
+        self.contexts = torch.bincount(text[:-1], minlength=classes)
+        # A pair of symbols is one number, so that a table of V² is never needed.
+        self.pairs, self.pair_counts = (text[:-1] * classes + text[1:]).unique(return_counts=True)
 
-    return {
-        "unigram": -unigram[after].log().mean().item(),
-        "bigram": -bigram.log().mean().item(),
-    }
+    def uniform(self, before: Tensor, after: Tensor) -> Tensor:
+        """All symbols alike."""
+        shape = torch.broadcast_shapes(before.shape, after.shape)
+        return torch.full(shape, -math.log(self.classes), dtype=torch.float64)
+
+    def unigram(self, before: Tensor, after: Tensor) -> Tensor:
+        """Each symbol by how often it occurs."""
+        return (
+            self.probabilities[after]
+            .log()
+            .expand(torch.broadcast_shapes(before.shape, after.shape))
+        )
+
+    def bigram(self, before: Tensor, after: Tensor) -> Tensor:
+        """Each symbol by how often it follows the one before."""
+        wanted = before * self.classes + after
+        place = torch.searchsorted(self.pairs, wanted).clamp(max=len(self.pairs) - 1)
+        seen = torch.where(self.pairs[place] == wanted, self.pair_counts[place], 0)
+        mixed = (seen + PRIOR * self.probabilities[after]) / (self.contexts[before] + PRIOR)
+        return mixed.log()

@@ -1,4 +1,4 @@
-"""Where the series to forecast come from: an equation, or a table in a CSV file."""
+"""Where the series to forecast come from: equations, or a table in a CSV file."""
 
 import csv
 import io
@@ -62,6 +62,38 @@ def mackey_glass(points: int) -> Series:
     return Series(["x"], torch.tensor(kept, dtype=torch.float64)[:, None])
 
 
+def lorenz(points: int) -> Series:
+    """The chaotic flow of Lorenz, "Deterministic Nonperiodic Flow", 1963.
+
+        dx/dt = 10 (y - x),  dy/dt = x (28 - z) - y,  dz/dt = x y - 8/3 z
+
+    One point per 0.05 units of time, by Runge-Kutta steps of 0.01, from (1, 1, 1); the first 50
+    units are dropped. Errors grow e-fold in about 22 points (the largest Lyapunov exponent is 0.906
+    per unit). A turn round a wing takes about 15: there the autocorrelation of z over 3,000 points
+    peaks (0.51); x and y, which change wings, repeat after no time.
+    """
+    per_point, step, washout = 5, 0.01, 1000
+
+    def slope(x: float, y: float, z: float) -> tuple[float, ...]:
+        return 10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z
+
+    def ahead(state: tuple[float, ...], by: float, change: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(a + by * b for a, b in zip(state, change, strict=True))
+
+    state: tuple[float, ...] = (1.0, 1.0, 1.0)
+    path = []
+    for _ in range((washout + points) * per_point):
+        path.append(state)
+        k1 = slope(*state)
+        k2 = slope(*ahead(state, step / 2, k1))
+        k3 = slope(*ahead(state, step / 2, k2))
+        k4 = slope(*ahead(state, step, k3))
+        mean = (a + 2 * b + 2 * c + d for a, b, c, d in zip(k1, k2, k3, k4, strict=True))
+        state = ahead(state, step / 6, tuple(mean))
+    kept = path[washout * per_point :: per_point]
+    return Series(["x", "y", "z"], torch.tensor(kept, dtype=torch.float64))
+
+
 def read_csv(
     path: Path, columns: Sequence[str] | None = None, time_column: str | None = None
 ) -> Series:
@@ -94,6 +126,42 @@ def read_csv(
         raise TaskError(f"{path}: no column of numbers among {', '.join(header)}")
     numbers = [_numbers(path, name, lines, cells[name]) for name in columns]
     return Series(list(columns), torch.tensor(numbers, dtype=torch.float64).T.contiguous())
+
+
+def require_variation(train: Tensor, season: int, columns: Sequence[str], source: object) -> None:
+    """Refuses columns that cannot be standardised, or whose MASE would divide by zero.
+
+    Args:
+        train: the rows `(n, columns)` of the train split.
+        season: rows after which the series about repeats.
+        columns: their names.
+        source: where they come from.
+
+    Raises:
+        TaskError: names the source and the column.
+    """
+    constant = (train == train[0]).all(0)
+    periodic = (train[season:] == train[:-season]).all(0)
+    for name, same, repeats in zip(columns, constant, periodic, strict=True):
+        if same:
+            raise TaskError(f"{source}: column {name} is constant in the train split")
+        if repeats:
+            raise TaskError(
+                f"{source}: column {name} repeats exactly every season={season} rows of the train "
+                "split, which leaves MASE without a scale; choose another season"
+            )
+
+
+def write_example(path: Path, source: torch.Generator) -> None:
+    """Writes a table of hours with two columns that follow the day, and noise."""
+    noise = torch.randn(600, 2, generator=source).tolist()
+    lines = ["time,load,temperature"]
+    for hour, (a, b) in enumerate(noise):
+        turn = 2 * math.pi * hour / 24
+        load, temperature = 10 + math.sin(turn) + a / 4, math.cos(turn) + b / 4
+        time = f"2024-01-{1 + hour // 24:02}T{hour % 24:02}:00"
+        lines.append(f"{time},{load:.3f},{temperature:.3f}")
+    path.write_text("\n".join(lines), encoding="utf-8")
 
 
 def _read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:

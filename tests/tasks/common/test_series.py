@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tasks.base import TaskError
-from tasks.common.series import mackey_glass, read_csv
+from tasks.common.series import lorenz, mackey_glass, read_csv
 
 TABLE = """\
 time,load,label,temp
@@ -44,6 +44,33 @@ def test_mackey_glass_repeats_about_every_50_points():
 
 def test_mackey_glass_is_the_same_every_time():
     assert mackey_glass(300).values.equal(mackey_glass(400).values[:300])
+
+
+def test_lorenz_obeys_its_equations():
+    x, y, z = lorenz(400).values.T
+    slopes = torch.stack([10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z])
+    steps = torch.stack([x, y, z]).diff()
+    # Hermite's rule: exact for a path of the third degree between two points.
+    bends = torch.stack(
+        [
+            10 * (slopes[1] - slopes[0]),
+            slopes[0] * (28 - z) - x * slopes[2] - slopes[1],
+            slopes[0] * y + x * slopes[1] - 8 / 3 * slopes[2],
+        ]
+    )
+    found = 0.05 * (slopes[:, 1:] + slopes[:, :-1]) / 2 - 0.05**2 * bends.diff() / 12
+    assert (steps - found).abs().mean() < 0.003 * steps.abs().mean()
+
+
+def test_the_height_of_lorenz_repeats_about_every_15_points():
+    z = lorenz(3000).values[:, 2]
+    z = z - z.mean()
+    similarity = torch.tensor([(z[lag:] * z[:-lag]).sum() / (z * z).sum() for lag in range(1, 30)])
+    assert int(similarity[9:].argmax()) + 10 == 15
+
+
+def test_lorenz_is_the_same_every_time():
+    assert lorenz(300).values.equal(lorenz(400).values[:300])
 
 
 def test_all_columns_with_numbers_are_read_by_default(write):
