@@ -67,10 +67,26 @@ class Recorder(Callback):
             self.curve[-1] |= point
             return
         if len(self.curve) >= LARGEST_CURVE:
-            # A long run is thinned evenly, its newest point kept.
-            self.curve = self.curve[1::2]
+            self.curve = thinned(self.curve)
             self._every *= 2
         self.curve.append({"step": step, "seconds": self.watch.seconds(), **point})
+
+
+def thinned(curve: list[Point]) -> list[Point]:
+    """A curve without every second of the points that have no evaluation, the newest kept.
+
+    Once these are few, less than a quarter, it is every second evaluation that goes.
+    """
+    plain: list[Point] = []
+    evaluated: list[Point] = []
+    for point in curve:
+        scored = any(name.startswith("val/") for name in point)
+        (evaluated if scored else plain).append(point)
+    if 4 * len(plain) >= len(curve):
+        plain = plain[::-2]
+    else:
+        evaluated = evaluated[::-2]
+    return sorted(plain + evaluated, key=lambda point: point["step"])
 
 
 class Reporter(Callback):

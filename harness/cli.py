@@ -76,12 +76,12 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser(
         "check",
-        help="the conformance suite on a cell",
-        description="Check what every cell promises; exit code 1 if a property fails.",
+        help="the conformance suite on a cell or task",
+        description="Check what every cell or task promises; exit code 1 if a property fails.",
     )
-    check.add_argument("kind", choices=["cell"])
+    check.add_argument("kind", choices=["cell", "task"])
     check.add_argument(
-        "arguments", nargs="*", metavar="NAME | cell.KNOB=VALUE", help="all cells without a name"
+        "arguments", nargs="*", metavar="NAME | KIND.KNOB=VALUE", help="all of them without a name"
     )
     check.add_argument("--property", action="append", default=[], help="only this (repeatable)")
     check.add_argument("--verbose", action="store_true", help="say more, show tracebacks")
@@ -89,10 +89,10 @@ def _parser() -> argparse.ArgumentParser:
 
     new = commands.add_parser(
         "new",
-        help="write a cell to begin with",
-        description="Write a cell that runs, marked where your equations go, and its test.",
+        help="write a cell or task to begin with",
+        description="Write a cell or task that runs, marked where yours goes, and its test.",
     )
-    new.add_argument("kind", choices=["cell"])
+    new.add_argument("kind", choices=["cell", "task"])
     new.add_argument("name", help="such as my_cell")
     new.add_argument(
         "--out-of-tree", type=Path, metavar="DIR", help="make DIR a package that holds it"
@@ -103,11 +103,51 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("run_id", help="a run id or an unambiguous beginning of one")
     _add_results(show)
     show.set_defaults(function=_show)
+
+    generate = commands.add_parser(
+        "generate",
+        help="sample from the model of a run",
+        description="Continue a prompt with the model of a run that kept its checkpoint "
+        "(train.keep_checkpoint=true).",
+    )
+    generate.add_argument("run_id", help="a run id or an unambiguous beginning of one")
+    generate.add_argument("--prompt", default="", help="what to continue, as the task writes it")
+    _add_number(generate, "length", int, 200, "steps to add, at most", at_least=1)
+    _add_number(generate, "temperature", float, 1.0, "0 takes the likeliest", at_least=0)
+    _add_number(generate, "top-k", int, None, "draw from this many of the likeliest", at_least=1)
+    _add_number(generate, "seed", int, 0, "of the draws", at_least=0)
+    generate.add_argument("--output", type=Path, metavar="FILE", help="write to a file")
+    _add_results(generate)
+    generate.set_defaults(function=_generate)
     return parser
 
 
 def _add_results(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
+
+
+def _add_number(
+    parser: argparse.ArgumentParser,
+    name: str,
+    kind: type[int] | type[float],
+    default: float | None,
+    meaning: str,
+    at_least: int,
+) -> None:
+    """Adds an option whose wrong values are refused in one line."""
+
+    def read(text: str) -> float:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = float("nan")
+        if not at_least <= number < float("inf"):
+            what = "an integer" if kind is int else "a number"
+            raise UserError(f"--{name} {text}: must be {what} of at least {at_least}")
+        return number
+
+    shown = "" if default is None else f" (default: {default})"
+    parser.add_argument(f"--{name}", type=read, default=default, help=meaning + shown, metavar="N")
 
 
 def _leaderboard(options: argparse.Namespace) -> int:
@@ -151,15 +191,15 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from harness.check import check_cells
+    from harness.check import check
 
-    return check_cells(options.arguments, options.property, options.verbose)
+    return check(options.kind, options.arguments, options.property, options.verbose)
 
 
 def _new(options: argparse.Namespace) -> int:
-    from harness.scaffold import new_cell
+    from harness.scaffold import new
 
-    new_cell(options.name, options.out_of_tree)
+    new(options.kind, options.name, options.out_of_tree)
     return 0
 
 
@@ -167,6 +207,16 @@ def _show(options: argparse.Namespace) -> int:
     from harness.show import find_record, print_record
 
     print_record(find_record(options.results / "runs", options.run_id))
+    return 0
+
+
+def _generate(options: argparse.Namespace) -> int:
+    from harness.generate import Sampling, generate
+
+    sampling = Sampling(
+        options.prompt, options.length, options.temperature, options.top_k, options.seed
+    )
+    generate(options.results, options.run_id, sampling, options.output)
     return 0
 
 

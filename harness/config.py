@@ -29,19 +29,22 @@ def above(limit: float, default: Any = MISSING) -> Any:
 
 
 # The values and the meaning of each option are in conf/<section>/*.yaml; types and limits are here.
+# An option with `identity: False` in its metadata does not make two runs different.
 
 
 @dataclass
 class ModelConfig:
     """What stands around the cell (conf/model)."""
 
+    encoder: str = one_of("auto", "embedding", "linear", "causal_conv")
+    kernel_size: int = at_least(1)
     embedding_size: int = at_least(1)
     depth: int = at_least(1)
     dropout: float = field(default=MISSING, metadata={"at_least": 0.0, "below": 1.0})
     residual: bool = MISSING
     norm: str = one_of("none", "layer")
     bidirectional: bool = MISSING
-    readout: str = one_of("last", "mean")
+    readout: str = one_of("last", "mean", "attention")
 
 
 @dataclass
@@ -68,6 +71,7 @@ class TrainConfig:
     eval_every: int = at_least(1)
     patience: int | None = at_least(1)
     gradient_clip: float | None = above(0)
+    keep_checkpoint: bool = field(default=MISSING, metadata={"identity": False})
 
 
 @dataclass

@@ -17,7 +17,7 @@ class Identity:
         run_id: hash of all that determines the result; never paths, loggers, device or threads.
         track: id and content of what must agree for runs to be comparable.
         entry: id and label of the cell with its knobs, and the version of its code.
-        sections: the resolved sections as plain values.
+        sections: the resolved sections as plain values, with the options that identify.
     """
 
     run_id: str
@@ -32,7 +32,7 @@ def identify(config: Config, fingerprint: str | None) -> Identity:
         "cell": config.cell,
         "task": config.task,
         **{
-            name: dataclasses.asdict(getattr(config, name))
+            name: identifying(getattr(config, name))
             for name in ("model", "optimizer", "train", "budget")
         },
     }
@@ -61,6 +61,15 @@ def identify(config: Config, fingerprint: str | None) -> Identity:
         },
         sections=sections,
     )
+
+
+def identifying(section: Any) -> dict[str, Any]:
+    """The options of a section that make two runs different."""
+    return {
+        option.name: getattr(section, option.name)
+        for option in dataclasses.fields(section)
+        if option.metadata.get("identity", True)
+    }
 
 
 def _label(plugin: Plugin, section: dict[str, Any]) -> str:

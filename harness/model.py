@@ -1,4 +1,4 @@
-"""The model around a cell: encoder, stack and head, identical for every cell.
+"""The model around a cell: encoder, stack, readout and head, identical for every cell.
 
 Legend: B batch, T time, N valid steps, E embedding size, O a layer's output size.
 """
@@ -8,17 +8,17 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
 
 from cells.base import RecurrentCell
 from harness.config import ModelConfig
-from harness.packing import first_steps, last_steps, mean_steps, reverse, with_data
+from harness.encoders import CAUSAL_CONV, CausalConv, make_encoder
+from harness.packing import Sequences, combine, positionwise, reverse
+from harness.readouts import make_readout
 from harness.seeds import seeded
-from tasks.base import TaskSpec, valid_steps
+from tasks.base import TaskSpec
 
-Sequences = Tensor | PackedSequence
 MakeCell = Callable[[int], RecurrentCell[Any]]
-LayerState = list[Any]  # one cell state per direction
+LayerState = list[Any]  # one cell state per direction, or that of the encoder's convolution
 
 
 class Layer(nn.Module):
@@ -42,8 +42,18 @@ class Layer(nn.Module):
         if len(self.cells) == 2:
             backward, final = self.cells[1](reverse(inputs), states[1])
             finals.append(final)
-            y = _combine(y, reverse(backward), lambda a, b: torch.cat([a, b], -1))
-        return (_combine(y, x, torch.add) if self.residual else y), finals
+            y = combine(lambda a, b: torch.cat([a, b], -1), y, reverse(backward))
+        return (combine(torch.add, y, x) if self.residual else y), finals
+
+    def initial_state(self, batch_size: int) -> LayerState:
+        """The state before the first step, of each direction."""
+        return [cell.initial_state(batch_size) for cell in self.cells]  # type: ignore[operator]
+
+    def step(self, x: Tensor, state: LayerState) -> tuple[Tensor, LayerState]:
+        """One streaming step, `(B, width)` to `(B, O)`, of a layer with one direction."""
+        (cell,), (before,) = self.cells, state
+        y, final = cell.step(self.dropout(self.norm(x)), before)  # type: ignore[operator]
+        return (y + x if self.residual else y), [final]
 
 
 class SequenceModel(nn.Module):
@@ -55,29 +65,32 @@ class SequenceModel(nn.Module):
     Args:
         spec: what the task's inputs and outputs are.
         make_cell: gives a cell for an input size.
-        config: depth, dropout and so on.
+        config: depth, dropout and so on; its encoder is the resolved one.
         seed: of the run.
     """
 
     def __init__(self, spec: TaskSpec, make_cell: MakeCell, config: ModelConfig, seed: int) -> None:
         super().__init__()
         self.spec = spec
-        self.readout = config.readout
         self.bidirectional = config.bidirectional
         width = config.embedding_size
+        self.convolutions = nn.ModuleList()  # of the encoder; one at most
         with seeded(seed, "encoder"):
-            encoder = nn.Embedding if spec.tokens else nn.Linear
-            self.encoder = encoder(spec.input_size, width)
+            self.encoder = make_encoder(spec, width)
+            if config.encoder == CAUSAL_CONV:
+                self.convolutions.append(CausalConv(width, config.kernel_size))
         self.layers = nn.ModuleList()
         for index in range(config.depth):
             with seeded(seed, f"layer {index}"):
                 layer = Layer(width, make_cell, config)
             self.layers.append(layer)
             width = layer.output_size
-        self.norm = make_norm(width, config)
+        with seeded(seed, "readout"):
+            self.readout = make_readout(spec, config, width)
+        self.norm = make_norm(self.readout.size, config)
         self.dropout = nn.Dropout(config.dropout)
         with seeded(seed, "head"):
-            self.head = nn.Linear(width, spec.output_size)
+            self.head = nn.Linear(self.readout.size, spec.output_size)
 
     @property
     def cells(self) -> list[RecurrentCell[Any]]:
@@ -95,42 +108,57 @@ class SequenceModel(nn.Module):
 
         Returns:
             Predictions at the valid positions alone, `(N, output_size)`, or per sequence
-            `(B, output_size)`; and the state.
+            `(B, output_size)`; and the state, that of the encoder's convolution first.
         """
         x = positionwise(self.encoder, inputs)
-        states: Sequence[LayerState | None] = state or [None] * len(self.layers)
+        stages = self._stages
+        states: Sequence[LayerState | None] = state or [None] * len(stages)
         finals: list[LayerState] = []
-        for layer, layer_state in zip(self.layers, states, strict=True):
-            x, final = layer(x, layer_state)
+        for stage, before in zip(stages, states, strict=True):
+            x, final = stage(x, before)
             finals.append(final)
-        y = valid_steps(x) if self.spec.scope == "step" else self._read(x)
-        return self.head(self.dropout(self.norm(y))), finals
+        return self._predict(self.readout(x)), finals
 
-    def _read(self, x: Sequences) -> Tensor:
-        """One vector per sequence, `(B, O)` in the caller's order."""
-        if self.readout == "mean":
-            return mean_steps(x)
-        last = last_steps(x)
-        if not self.bidirectional:
-            return last
-        # The backward cell has read the whole sequence at the sequence's first step.
-        half = last.shape[-1] // 2
-        return torch.cat([last[:, :half], first_steps(x)[:, half:]], -1)
+    def step(
+        self, inputs: Tensor, state: list[LayerState] | None = None
+    ) -> tuple[Tensor, list[LayerState]]:
+        """Predicts from one more step, as `forward` does at the last step of all so far.
+
+        Args:
+            inputs: token ids `(B,)` or features `(B, F)`.
+            state: what the call before, of this or of `forward`, returned.
+
+        Returns:
+            Predictions `(B, output_size)` and the state.
+
+        Raises:
+            ValueError: the model must have seen whole sequences: it reads them backwards too, or
+                its readout needs all their steps.
+        """
+        if self.bidirectional or not self.readout.streams:
+            raise ValueError("a model that reads whole sequences cannot take single steps")
+        x = self.encoder(inputs)
+        states = state or self.initial_state(len(inputs))
+        finals: list[LayerState] = []
+        for stage, before in zip(self._stages, states, strict=True):
+            x, final = stage.step(x, before)
+            finals.append(final)
+        return self._predict(x), finals
+
+    def initial_state(self, batch_size: int) -> list[LayerState]:
+        """The state before the first step."""
+        return [stage.initial_state(batch_size) for stage in self._stages]
+
+    @property
+    def _stages(self) -> list[Any]:
+        """All that carries a state, in the order in which a step passes through it."""
+        return [*self.convolutions, *self.layers]
+
+    def _predict(self, y: Tensor) -> Tensor:
+        predictions: Tensor = self.head(self.dropout(self.norm(y)))
+        return predictions
 
 
 def make_norm(width: int, config: ModelConfig) -> nn.Module:
     """The normalisation before a layer or the head."""
     return nn.LayerNorm(width) if config.norm == "layer" else nn.Identity()
-
-
-def positionwise(function: Callable[[Tensor], Tensor], x: Sequences) -> Sequences:
-    """Applies a function that treats every position alone."""
-    return with_data(x, function(x.data)) if isinstance(x, PackedSequence) else function(x)
-
-
-def _combine(a: Sequences, b: Sequences, function: Callable[[Tensor, Tensor], Tensor]) -> Sequences:
-    """Applies a function to two batches of the same layout, position by position."""
-    if isinstance(a, PackedSequence):
-        return with_data(a, function(a.data, b.data))
-    assert isinstance(b, Tensor)
-    return function(a, b)

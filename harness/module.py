@@ -11,9 +11,10 @@ from torchmetrics import MetricCollection
 
 from cells.base import map_state
 from harness.config import OptimizerConfig, TrainConfig
+from harness.decoding import decode, itself, likeliest
 from harness.model import LayerState, SequenceModel
 from harness.optimizers import build_optimizer, build_schedules
-from tasks.base import Batch, Task
+from tasks.base import Batch, FreeRun, Task
 
 
 class SequenceModule(LightningModule):
@@ -44,7 +45,7 @@ class SequenceModule(LightningModule):
         self.splits: list[str] = []
         self.results: dict[str, dict[str, float]] = {}
         # Neither belongs into a checkpoint: metrics are of one evaluation, states of one batch.
-        self._metrics: dict[str, MetricCollection] = {}
+        self._metrics: dict[str, tuple[MetricCollection, MetricCollection]] = {}
         self._states: dict[str, list[LayerState]] = {}
 
     def predict(self, batch: Batch, phase: str) -> tuple[Tensor, Tensor]:
@@ -111,20 +112,47 @@ class SequenceModule(LightningModule):
         )
         return [optimizer], entries  # type: ignore[return-value] # plain dicts, as documented
 
+    @torch.no_grad()
+    def play(self, batch: Batch) -> Tensor:
+        """What the model makes of a batch from a fresh state, as a `Predictor`; on the CPU."""
+        self.model.eval()
+        run = self.task.free_run(batch)
+        if run is not None and self.task.primary not in self.task.metrics():
+            outputs, _ = self._run_free(run)
+        else:
+            inputs = batch.inputs.to(self.device)  # type: ignore[arg-type] # torch's stub errs
+            outputs, _ = self.model(inputs)
+        return outputs.float().cpu()
+
     def _update(self, batch: Batch, split: str) -> None:
         if split not in self._metrics:
-            self._metrics[split] = self.task.metrics().to(self.device)
-        self._metrics[split].update(*self.predict(batch, split))
+            scored, decoded = self.task.metrics(), self.task.free_run_metrics()
+            self._metrics[split] = scored.to(self.device), decoded.to(self.device)
+        scored, decoded = self._metrics[split]
+        scored.update(*self.predict(batch, split))
+        run = self.task.free_run(batch)
+        if run is not None:
+            decoded.update(*self._run_free(run))
+
+    def _run_free(self, run: FreeRun) -> tuple[Tensor, Tensor]:
+        """What the model makes of the prompts, taking the likeliest at each step; the answers."""
+        prompts = run.prompts.to(self.device)  # type: ignore[arg-type] # torch's stub errs
+        answers = run.answers.to(self.device)
+        choose = likeliest if self.task.spec.tokens else itself
+        return decode(self.model, prompts, choose, answers.shape[1], run.stop), answers
 
     def _compute(self, split: str) -> dict[str, float]:
         self._states.pop(split, None)
-        scores: dict[str, Any] = self._metrics.pop(split).compute()
+        scores: dict[str, Any] = {}
+        for metrics in self._metrics.pop(split):
+            scores |= metrics.compute()
         return {name: float(value) for name, value in scores.items()}
 
 
 def higher_is_better(task: Task) -> bool:
     """The direction of a task's primary metric, which the metric itself must say."""
-    better = task.metrics()[task.primary].higher_is_better
+    scored, decoded = task.metrics(), task.free_run_metrics()
+    better = (scored if task.primary in scored else decoded)[task.primary].higher_is_better
     if better is None:
         raise TypeError(f"task {task.name}: its metric {task.primary} must set higher_is_better")
     return bool(better)

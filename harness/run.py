@@ -12,15 +12,16 @@ from cells.base import CellError, RecurrentCell
 from harness import records
 from harness.budget import solve_hidden_size
 from harness.callbacks import DivergedError
-from harness.config import Config, knobs_of, plugin_of
-from harness.console import say
+from harness.config import Config, ModelConfig, knobs_of, plugin_of
+from harness.console import complain, say
+from harness.encoders import resolve_encoder
 from harness.environment import describe_environment
 from harness.errors import UserError
 from harness.identity import Identity, identify
 from harness.loggers import Mirrors, RunInfo
 from harness.model import SequenceModel
 from harness.module import higher_is_better
-from harness.train import Training, choose_device
+from harness.train import Training, checkpoint_of, checkpoints_of, choose_device
 from tasks.base import Task, TaskError
 
 
@@ -84,16 +85,18 @@ class Prepared:
     def run(self, device: torch.device, started: str) -> Outcome:
         """Trains, tests and writes the record; a completed run is not repeated."""
         config, path = self.config, _path(self.config, self.identity)
-        if not config.rerun and path.exists():
-            old = records.read(path)
-            if not isinstance(old, records.Damaged) and old["status"] == "completed":
+        old = None if config.rerun else _completed(path)
+        if old is not None:
+            kept = checkpoint_of(config.results_dir, self.identity.run_id).exists()
+            if kept or not config.train.keep_checkpoint:
                 line = f"skipped    {self.title}: already completed, see {path} (rerun=true)"
                 return Outcome("skipped", line, _val(old))
+            say(f"{self.title}: completed before, but its checkpoint was not kept; runs again")
         require_writable(path.parent)
         say(f"{self.title}  [{self.identity.run_id}]")
         mirrors = Mirrors(config)
         mirrors.start(self._info())
-        folder = Path(config.results_dir) / "checkpoints" / self.identity.run_id
+        folder = checkpoints_of(config.results_dir, self.identity.run_id)
         training = Training(config, self.task, self.model, device, mirrors, folder, self.title)
         status, error = "failed", None
         try:
@@ -112,6 +115,8 @@ class Prepared:
                 "logger": mirrors.entries,
             }
             records.write(path, record)
+            if status == "completed":
+                _write_plots(training, path)
         finally:
             mirrors.finish(flatten_metrics(training.module.results), status == "completed")
         line = f"{status:<10} {self.title}: {_result(record)}, {path}"
@@ -138,6 +143,19 @@ def prepare(config: Config) -> Prepared:
     Raises:
         UserError: the configuration or the data cannot work.
     """
+    task = load_task(config)
+    config, model = build_model(config, task)
+    primary = {"name": task.primary, "higher_is_better": higher_is_better(task)}
+    identity = identify(config, task.fingerprint())
+    return Prepared(config, task, model, identity, primary, task.references())
+
+
+def load_task(config: Config) -> Task:
+    """The configured task with its data.
+
+    Raises:
+        UserError: its knobs or its data cannot work.
+    """
     try:
         task = build_task(config)
         task.bind(batch_size=config.train.batch_size, seed=config.seed)
@@ -145,16 +163,23 @@ def prepare(config: Config) -> Prepared:
         task.setup()
     except TaskError as error:
         raise UserError(f"task={config.task['name']}: {error}") from error
-    if config.model.bidirectional and task.spec.predicts_next:
-        raise UserError(
-            f"model.bidirectional=true: task={task.name} predicts the next step, which a backward "
-            "cell would have seen"
-        )
+    return task
+
+
+def build_model(config: Config, task: Task) -> tuple[Config, SequenceModel]:
+    """The model at its initial weights, and the configuration with all that was left open settled.
+
+    Raises:
+        UserError: the model does not fit the task, or no hidden size the budget.
+    """
+    check_model(config.model, task)
+    encoder = resolve_encoder(config.model.encoder, task.spec)
+    config = replace(config, model=replace(config.model, encoder=encoder))
 
     def build_cell(hidden_size: int) -> RecurrentCell[Any]:
         return make_cell(config, config.model.embedding_size, hidden_size)
 
-    def build_model(hidden_size: int) -> SequenceModel:
+    def build(hidden_size: int) -> SequenceModel:
         return SequenceModel(
             task.spec,
             lambda input_size: make_cell(config, input_size, hidden_size),
@@ -163,15 +188,30 @@ def prepare(config: Config) -> Prepared:
         )
 
     try:
+        solved = config.cell["hidden_size"]
         if config.budget.parameters is not None:
-            solved = solve_hidden_size(config.budget.parameters, build_cell, build_model)
-            config = replace(config, cell={**config.cell, "hidden_size": solved})
-        model = build_model(config.cell["hidden_size"])
+            solved = solve_hidden_size(config.budget.parameters, build_cell, build)
+        return replace(config, cell={**config.cell, "hidden_size": solved}), build(solved)
     except CellError as error:
         raise UserError(f"cell={config.cell['name']}: {error}") from error
-    primary = {"name": task.primary, "higher_is_better": higher_is_better(task)}
-    identity = identify(config, task.fingerprint())
-    return Prepared(config, task, model, identity, primary, task.references())
+
+
+def check_model(model: ModelConfig, task: Task) -> None:
+    """Refuses what no model can do on a task.
+
+    Raises:
+        UserError: it would see what it is to predict, or read out what is asked step by step.
+    """
+    if model.bidirectional and task.spec.predicts_next:
+        raise UserError(
+            f"model.bidirectional=true: task={task.name} predicts the next step, which a backward "
+            "cell would have seen"
+        )
+    if model.readout != "last" and task.spec.scope == "step":
+        raise UserError(
+            f"model.readout={model.readout}: task={task.name} predicts at every step, and this "
+            "makes one prediction of a whole sequence; leave model.readout=last"
+        )
 
 
 def build_task(config: Config) -> Task:
@@ -272,6 +312,23 @@ def _result(record: records.Record) -> str:
     score = record["metrics"]["test"][name]
     seconds = record["cost"]["train_seconds"]
     return f"test {name} {score:.4g} ({references}) in {seconds:.1f} s"
+
+
+def _write_plots(training: Training, path: Path) -> None:
+    """Puts the task's pictures of the model beside the record; a bad one fails no run."""
+    try:
+        for name, picture in training.task.plots(training.module.play).items():
+            path.with_name(f"{path.stem}.{name}.png").write_bytes(picture)
+    except Exception as error:  # a plugin may raise anything
+        complain(f"{path.stem}: not all plots were made: {type(error).__name__}: {error}")
+
+
+def _completed(path: Path) -> records.Record | None:
+    """The record at a path, if it is there and of a run that completed."""
+    record = records.read(path)
+    if isinstance(record, records.Damaged) or record["status"] != "completed":
+        return None
+    return record
 
 
 def _val(record: records.Record) -> float | None:

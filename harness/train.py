@@ -25,6 +25,9 @@ from harness.module import SequenceModule, higher_is_better
 from harness.seeds import seeded
 from tasks.base import Task
 
+BEST = "best"
+"""The name of a run's one checkpoint, without its ending."""
+
 PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed"}
 
 
@@ -49,13 +52,19 @@ class Training:
         self.recorder = Recorder(self.config.train, self.watch, self.mirrors)
 
     def run(self) -> None:
-        """Fits, then evaluates the best checkpoint on `val`, `test` and further test splits."""
+        """Fits, then evaluates the best checkpoint on `val`, `test` and further test splits.
+
+        The checkpoint stays only if that is asked for and all went well.
+        """
         shutil.rmtree(self.checkpoints, ignore_errors=True)
+        keep = False
         try:
             with seeded(self.config.seed, "dropout"):
                 self.test(self.fit())
+            keep = self.config.train.keep_checkpoint
         finally:
-            shutil.rmtree(self.checkpoints, ignore_errors=True)
+            if not keep:
+                shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     def fit(self) -> Path:
         """Trains up to a limit; gives the checkpoint that was best on `val`.
@@ -66,7 +75,7 @@ class Training:
         """
         train, monitor = self.config.train, self.module.monitor
         mode = "max" if higher_is_better(self.task) else "min"
-        best = ModelCheckpoint(self.checkpoints, "best", monitor, mode=mode, save_weights_only=True)
+        best = ModelCheckpoint(self.checkpoints, BEST, monitor, mode=mode, save_weights_only=True)
         reporter = Reporter(train, self.recorder, self.title)
         callbacks: list[Callback] = [self.recorder, reporter, best]
         if train.patience is not None:
@@ -79,7 +88,7 @@ class Training:
 
     def test(self, checkpoint: Path) -> None:
         """Evaluates a checkpoint on every split but the training's; the module keeps the scores."""
-        self.module.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"])
+        load_weights(self.model, checkpoint)
         extra = self.task.extra_test_dataloaders()
         self.module.splits = ["val", "test", *(f"test_{name}" for name in extra)]
         loaders = [self.task.val_dataloader(), self.task.test_dataloader(), *extra.values()]
@@ -114,6 +123,27 @@ class Training:
             "tokens_per_second": self.module.tokens / seconds if seconds else 0.0,
             "peak_memory_bytes": self.memory.bytes(),
         }
+
+
+def checkpoints_of(results_dir: str | Path, run_id: str) -> Path:
+    """The folder where a run's checkpoint is, while it trains and if it is kept."""
+    return Path(results_dir) / "checkpoints" / run_id
+
+
+def checkpoint_of(results_dir: str | Path, run_id: str) -> Path:
+    """The file where a run's checkpoint is if it is kept."""
+    return checkpoints_of(results_dir, run_id) / f"{BEST}.ckpt"
+
+
+def load_weights(model: SequenceModel, checkpoint: Path) -> None:
+    """Gives a model the weights of a checkpoint.
+
+    Raises:
+        RuntimeError: they are of a model of another shape.
+        OSError, pickle.UnpicklingError: the file cannot be read, or is no checkpoint.
+    """
+    state = torch.load(checkpoint, weights_only=True, map_location="cpu")["state_dict"]
+    model.load_state_dict({name.removeprefix("model."): value for name, value in state.items()})
 
 
 def choose_device(accelerator: str) -> torch.device:

@@ -20,6 +20,8 @@ DETERMINING = [
     "model.depth=2",
     "model.dropout=0.1",
     "model.readout=mean",
+    "model.encoder=causal_conv",
+    "model.kernel_size=2",
     "optimizer=sgd",
     "optimizer.lr=0.0123",
     "optimizer.schedule=cosine",
@@ -40,6 +42,7 @@ INDIFFERENT = [
     "trainer.threads=2",
     "sweep=a_name",
     "rerun=true",
+    "train.keep_checkpoint=true",
 ]
 
 

@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.nn.utils.rnn import pack_sequence, unpack_sequence
 
 from harness.config import ModelConfig
-from harness.model import SequenceModel, positionwise, valid_steps
-from harness.packing import with_data
+from harness.model import SequenceModel
+from harness.packing import positionwise, with_data
 from harness.plugins import registry
-from tasks.base import TaskSpec
+from tasks.base import TaskSpec, valid_steps
 
 CELLS = sorted(registry().plugins["cell"])
 LENGTHS = [3, 1, 5, 2]
@@ -26,8 +26,8 @@ def model(
 ) -> SequenceModel:
     """A small model, ready for evaluation."""
     config = {
-        "embedding_size": H, "depth": 1, "dropout": 0.0, "residual": False, "norm": "none",
-        "bidirectional": False, "readout": "last",
+        "encoder": "auto", "kernel_size": 3, "embedding_size": H, "depth": 1, "dropout": 0.0,
+        "residual": False, "norm": "none", "bidirectional": False, "readout": "last",
     } | options  # fmt: skip
     spec = TaskSpec(V if tokens else F, tokens, O, scope)
     make_cell = partial(registry().plugins["cell"][cell].cls, hidden_size=hidden_size)
@@ -57,6 +57,8 @@ def leaves(state) -> list[Tensor]:
         {"scope": "sequence", "readout": "mean", "tokens": True},
         {"scope": "sequence", "readout": "last", "bidirectional": True},
         {"scope": "sequence", "readout": "mean", "bidirectional": True},
+        {"scope": "sequence", "readout": "attention", "encoder": "causal_conv"},
+        {"scope": "sequence", "readout": "attention", "bidirectional": True, "tokens": True},
     ],
     ids=lambda options: "-".join(map(str, options.values())),
 )
@@ -87,10 +89,56 @@ def test_a_dense_batch_is_each_of_its_rows_alone(cell):
 
 
 @pytest.mark.parametrize("tokens", [True, False])
+@every_cell
+def test_single_steps_equal_the_whole(cell, tokens):
+    options = {"depth": 2, "residual": True, "norm": "layer", "encoder": "causal_conv"}
+    made = model(cell, tokens=tokens, **options)
+    batch = torch.stack(sequences([5, 5], tokens=tokens))
+    whole, final = made(batch)
+    state, outputs = None, []
+    for inputs in batch.unbind(1):
+        output, state = made.step(inputs, state)
+        outputs.append(output)
+    torch.testing.assert_close(torch.stack(outputs, 1).flatten(0, 1), whole)
+    for leaf, expected in zip(leaves(state), leaves(final), strict=True):
+        torch.testing.assert_close(leaf, expected)
+
+
+def test_steps_go_on_from_what_was_read_at_once():
+    made = model("lstm", encoder="causal_conv")
+    batch = torch.stack(sequences([7, 7]))
+    _, state = made(pack_sequence(list(batch[:, :6]), enforce_sorted=False))
+    output, _ = made.step(batch[:, 6], state)
+    torch.testing.assert_close(output, made(batch)[0].unflatten(0, (2, 7))[:, -1])
+
+
+def test_a_step_of_a_last_readout_predicts_for_a_sequence_that_ends_there():
+    made = model("gru", scope="sequence")
+    batch = torch.stack(sequences([3, 3]))
+    _, state = made(batch[:, :2])
+    torch.testing.assert_close(made.step(batch[:, 2], state)[0], made(batch)[0])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"bidirectional": True},
+        {"scope": "sequence", "readout": "mean"},
+        {"scope": "sequence", "readout": "attention"},
+    ],
+    ids=str,
+)
+def test_a_model_that_needs_whole_sequences_takes_no_single_steps(options):
+    with pytest.raises(ValueError, match="whole sequences"):
+        model("gru", **options).step(torch.zeros(2, F, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("tokens", [True, False])
 def test_all_cells_of_one_seed_start_from_one_encoder_and_one_head(tokens):
-    models = [model(cell, tokens=tokens, depth=2, seed=3) for cell in CELLS]
+    options = {"encoder": "causal_conv", "scope": "sequence", "readout": "attention"}
+    models = [model(cell, tokens=tokens, depth=2, seed=3, **options) for cell in CELLS]
     for one, other in pairwise(models):
-        for part in ("encoder", "head"):
+        for part in ("encoder", "convolutions", "readout", "head"):
             weights, others = (getattr(m, part).state_dict() for m in (one, other))
             assert weights.keys() == others.keys()
             assert all(torch.equal(weights[key], others[key]) for key in weights)
@@ -99,7 +147,11 @@ def test_all_cells_of_one_seed_start_from_one_encoder_and_one_head(tokens):
 @every_cell
 def test_what_surrounds_a_cell_does_not_move_its_initial_weights(cell):
     plain = model(cell, seed=3)
-    others = [model(cell, tokens=True, seed=3), model(cell, depth=2, dropout=0.5, seed=3)]
+    others = [
+        model(cell, tokens=True, seed=3),
+        model(cell, depth=2, dropout=0.5, seed=3),
+        model(cell, encoder="causal_conv", scope="sequence", readout="attention", seed=3),
+    ]
     for other in others:
         for one, two in zip(plain.cells[0].parameters(), other.cells[0].parameters(), strict=True):
             assert torch.equal(one, two)
@@ -238,9 +290,14 @@ def test_norms_stand_before_every_cell_and_before_the_head():
     assert norms(model("gru", depth=2, norm="layer")) == ["layers.0.norm", "layers.1.norm", "norm"]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"encoder": "causal_conv", "scope": "sequence", "readout": "attention"}],
+    ids=["default", "causal_conv-attention"],
+)
 @every_cell
-def test_every_parameter_learns(cell):
-    made = model(cell, depth=2, norm="layer", bidirectional=True, tokens=True).train()
+def test_every_parameter_learns(cell, options):
+    made = model(cell, depth=2, norm="layer", bidirectional=True, tokens=True, **options).train()
     outputs, _ = made(pack_sequence(sequences(tokens=True), enforce_sorted=False))
     outputs.square().sum().backward()
     still = [name for name, p in made.named_parameters() if p.grad is None or not p.grad.any()]
