@@ -1,5 +1,7 @@
 """`recurbench list`: every cell and task with its origin, knobs and import errors."""
 
+from collections.abc import Iterator
+
 import torch
 from rich.console import Console
 from rich.markup import escape
@@ -26,8 +28,8 @@ def print_plugins(kinds: list[str]) -> None:
 def _print_plugin(console: Console, plugin: Plugin) -> None:
     console.print(f"[bold]{plugin.name}[/]  {escape(plugin.summary)}", soft_wrap=True)
     console.print(f"    [dim]{escape(plugin.origin)}[/]", soft_wrap=True)
-    if plugin.kind == "cell":
-        console.print(f"    {escape(_facts(plugin))}", soft_wrap=True)
+    for line in [_facts(plugin)] if plugin.kind == "cell" else _claims(plugin):
+        console.print(f"    {escape(line)}", soft_wrap=True)
     for knob in plugin.knobs:
         default = "null" if knob.default is None else knob.default
         default = str(default).lower() if isinstance(default, bool) else default
@@ -46,6 +48,18 @@ def _facts(plugin: Plugin) -> str:
         "parallel over time" if getattr(cls, "parallel", False) else "step by step",
     ]
     return ", ".join(facts)
+
+
+def _claims(plugin: Plugin) -> Iterator[str]:
+    """What a good score shows, the scores of references, and how long a run takes, if known."""
+    cls = plugin.cls
+    if cls.measures:
+        yield f"measures {cls.measures}"
+    if cls.floors:
+        floors = ", ".join(f"{name} {value:.4g}" for name, value in cls.floors.items())
+        yield f"references {floors}"
+    if cls.seconds:
+        yield f"a GRU trains {cls.seconds:g} s on one core"
 
 
 def _state_per_unit(plugin: Plugin) -> str:

@@ -58,6 +58,7 @@ def test_the_readmes_commands_work_as_they_are_written(python: Callable) -> None
     for command in COMMANDS:
         shown += python("harness.cli", *command, *(SMALL if command[0] == "run" else []))
     assert "✓ cornn: 14 of 14 properties hold" in shown
+    assert "✓ flip_flop: 15 of 15 properties hold, 2 do not apply" in shown
     table = shown[shown.index("flip_flop: accuracy") :]
     for row in ("optimal", "cornn", "gru", "memoryless", "chance"):
         assert row in table

@@ -1,25 +1,23 @@
 """The flip-flop task: bits that pulses set and that are to be remembered in between."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics import MetricCollection
 
 from tasks.base import (
-    EVAL_ROWS,
     Batch,
-    Batches,
-    Task,
+    Predictor,
     TaskError,
     TaskSpec,
+    dense,
     generator,
-    hash_data,
+    one_hot_logits,
     require_positive,
 )
-from tasks.common.metrics import classification_metrics
+from tasks.common.classification import Classification
+from tasks.common.synthetic import Synthetic
 
 
-class FlipFlop(Task):
+class FlipFlop(Classification, Synthetic):
     """Says at every step which pulse came last on each channel.
 
     Sussillo & Barak, "Opening the Black Box", 2013, as a choice among 2^bits classes. A channel is
@@ -29,15 +27,22 @@ class FlipFlop(Task):
         channel 1  -1  0  1  0  0  1  0
         target      1  1  3  2  2  2  2
 
+        >>> last_pulses(torch.tensor([[[1, -1], [0, 0], [0, 1], [-1, 0]]])).tolist()
+        [[1, 1, 3, 2]]
+
+    Further test splits, `length_<n>`, are two and four times as long.
+
     Args:
         bits: channels.
         length: steps of a sequence.
         pulse: the probability of a pulse, at each step and channel after the first step.
-        eval_sequences: sequences in validation and in test; training's are endless.
+        eval_sequences: sequences in validation and in each test split; training's are endless.
     """
 
     name = "flip_flop"
-    primary = "accuracy"
+    measures = "keeping bits that nothing but a pulse may change"
+    floors = {"chance": 0.125, "memoryless": 0.183, "optimal": 1.0}
+    grows = "length"
 
     def __init__(
         self, *, bits: int = 3, length: int = 50, pulse: float = 0.1, eval_sequences: int = 500
@@ -49,18 +54,18 @@ class FlipFlop(Task):
         self.bits, self.length, self.pulse = bits, length, pulse
         self.eval_sequences = eval_sequences
 
-    def load(self) -> TaskSpec:
-        """Generates the evaluation splits."""
-        self._splits = {split: self._evaluation(split) for split in ("val", "test")}
+    def describe(self) -> TaskSpec:
+        """A feature for each channel; a class for each state of all bits."""
         return TaskSpec(input_size=self.bits, tokens=False, output_size=2**self.bits, scope="step")
 
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Mean cross-entropy in nats."""
-        return F.cross_entropy(outputs, targets)
-
-    def metrics(self) -> MetricCollection:
-        """Accuracy, of all bits at once, and mean cross-entropy."""
-        return classification_metrics(self.spec.output_size)
+    def draw(self, rows: int, size: int, source: torch.Generator) -> Batch:
+        """Pulses `(B, T, bits)` of a length, and classes `(B, T)`."""
+        shape = rows, size, self.bits
+        signs = torch.randint(2, shape, generator=source) * 2 - 1
+        pulses = torch.rand(shape, generator=source) < self.pulse
+        pulses[:, 0] = True
+        inputs = (signs * pulses).float()
+        return Batch(inputs, last_pulses(inputs))
 
     def references(self) -> dict[str, float]:
         """Accuracy of a guess, of one who sees the pulses but forgets them, and the best."""
@@ -68,39 +73,22 @@ class FlipFlop(Task):
         memoryless = (1 + (self.length - 1) * seen) / self.length
         return {"chance": 0.5**self.bits, "memoryless": memoryless, "optimal": 1.0}
 
-    def fingerprint(self) -> str:
-        """Of both evaluation splits and the first training batch of 32 at seed 0."""
-        return hash_data(*map(list, self._splits.values()), self._training_batch(32, 0, 0))
+    def predictors(self) -> dict[str, Predictor]:
+        """Always class 0; the pulses of the step with guesses in between; the targets."""
+        return {
+            "chance": lambda batch: self._say(torch.zeros(dense(batch.inputs).shape)),
+            "memoryless": self._forget,
+            "optimal": self.oracle,
+        }
 
-    def train_dataloader(self) -> Batches:
-        """Fresh sequences at every step, without end."""
-        rows, seed = self.batch_size, self.seed
-        return Batches(lambda step: self._training_batch(rows, seed, step))
+    def _forget(self, batch: Batch) -> Tensor:
+        inputs = dense(batch.inputs)
+        guesses = torch.randn(inputs.shape, generator=generator(self.name, "memoryless"))
+        return self._say(torch.where(inputs == 0, guesses, inputs))
 
-    def val_dataloader(self) -> Batches:
-        """The validation split."""
-        return self._splits["val"]
-
-    def test_dataloader(self) -> Batches:
-        """The test split."""
-        return self._splits["test"]
-
-    def _training_batch(self, rows: int, seed: int, step: int) -> Batch:
-        return Batch(*self._draw(rows, generator(self.name, "train", seed, step)))
-
-    def _evaluation(self, split: str) -> Batches:
-        sequences = self._draw(self.eval_sequences, generator(self.name, split))
-        inputs, targets = (part.split(EVAL_ROWS) for part in sequences)
-        return Batches(lambda i: Batch(inputs[i], targets[i]), len(inputs))
-
-    def _draw(self, rows: int, draw: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Sequences `(B, T, bits)` and classes `(B, T)`."""
-        shape = rows, self.length, self.bits
-        signs = torch.randint(2, shape, generator=draw) * 2 - 1
-        pulses = torch.rand(shape, generator=draw) < self.pulse
-        pulses[:, 0] = True
-        inputs = (signs * pulses).float()
-        return inputs, last_pulses(inputs)
+    def _say(self, channels: Tensor) -> Tensor:
+        """Outputs `(N, 2^bits)` that say which channels `(B, T, bits)` are above 0."""
+        return one_hot_logits(classes_of(channels).flatten(), self.spec.output_size)
 
 
 def last_pulses(inputs: Tensor) -> Tensor:
@@ -109,5 +97,10 @@ def last_pulses(inputs: Tensor) -> Tensor:
     classes = []
     for pulse in inputs.unbind(1):
         held = torch.where(pulse == 0, held, pulse)
-        classes.append(((held > 0) * 2 ** torch.arange(inputs.shape[-1])).sum(-1))
+        classes.append(classes_of(held))
     return torch.stack(classes, dim=1)
+
+
+def classes_of(channels: Tensor) -> Tensor:
+    """The number whose bits say which channels `(..., bits)` are above 0."""
+    return ((channels > 0) * 2 ** torch.arange(channels.shape[-1])).sum(-1)

@@ -1,10 +1,10 @@
-"""The suite as a test class, one test per property, for pytest."""
+"""The suites as test classes, one test per property, for pytest."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from harness.conformance.subject import Cell
-from harness.conformance.suite import PROPERTIES, ConformanceError, examine
+from harness.conformance import cell, task
+from harness.conformance.findings import ConformanceError, Suite
 
 
 class CellTests:
@@ -15,19 +15,44 @@ class CellTests:
         knobs: its constructor's arguments besides the sizes.
     """
 
-    cell: ClassVar[type[Cell]]
+    cell: ClassVar[type[Any]]
     knobs: ClassVar[dict[str, Any]] = {}
 
 
-def _test(name: str) -> Callable[[CellTests], None]:
-    def test(self: CellTests) -> None:
-        (finding,) = examine(self.cell, self.knobs, [name])
-        if finding.status == "fails":
-            raise ConformanceError(finding.report)
+class TaskTests:
+    """Inherit and set `task`: pytest then finds a test for each property.
 
-    test.__doc__ = PROPERTIES[name].__doc__
-    return test
+    Attributes:
+        task: the class to be tested.
+        knobs: its constructor's arguments.
+    """
+
+    task: ClassVar[type[Any]]
+    knobs: ClassVar[dict[str, Any]] = {}
 
 
-for _name in PROPERTIES:
-    setattr(CellTests, f"test_{_name}", _test(_name))
+def _add_tests(tests: type, kind: str, suite: Suite[Any]) -> None:
+    """Gives a class a test of each property."""
+    subjects: dict[type, Any] = {}
+
+    def subject_of(inheriting: type[Any]) -> Any:
+        """Shared between tests, because a task's data may take long to load."""
+        if inheriting not in subjects:
+            subjects[inheriting] = suite.subject(getattr(inheriting, kind), inheriting.knobs)
+        return subjects[inheriting]
+
+    def test_of(name: str) -> Callable[[Any], None]:
+        def test(self: Any) -> None:
+            finding = suite.find(subject_of(type(self)), name)
+            if finding.status == "fails":
+                raise ConformanceError(finding.report)
+
+        test.__doc__ = suite.properties[name].__doc__
+        return test
+
+    for name in suite.properties:
+        setattr(tests, f"test_{name}", test_of(name))
+
+
+_add_tests(CellTests, "cell", cell.SUITE)
+_add_tests(TaskTests, "task", task.SUITE)

@@ -81,9 +81,9 @@ def refused(
         (["cell"], "cannot read the override"),
         (["budget.parameters=12"], "no hidden size comes within 2%"),
         (["results_dir=/dev/null/x"], "cannot write to /dev/null/x"),
-        (["task=language", "task.corpus=path"], "file"),
-        (["task=language", "task.corpus=path", "task.file=nowhere.txt"], "nowhere.txt"),
-        (["task=forecasting", "task.dataset=csv", "task.file=nowhere.csv"], "nowhere.csv"),
+        (["task=language", "task.dataset=file"], "file"),
+        (["task=language", "task.dataset=file", "task.file=nowhere.txt"], "nowhere.txt"),
+        (["task=forecasting", "task.dataset=file", "task.file=nowhere.csv"], "nowhere.csv"),
         (["task=language", "model.bidirectional=true"], "predicts the next step"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -117,7 +117,7 @@ def test_a_bad_table_is_named_with_row_and_column(
     changes: dict, words: list, workplace: Path, refused: Callable
 ) -> None:
     write_table(workplace / "table.csv", changes=changes)
-    options = ["task.dataset=csv", "task.file=table.csv", "task.time_column=time"]
+    options = ["task.dataset=file", "task.file=table.csv", "task.time_column=time"]
     line = refused("run", "task=forecasting", *options, *NOTHING)
     assert all(word in line for word in words), line
 
@@ -126,13 +126,13 @@ def test_a_table_with_too_few_rows_is_told_how_many_it_needs(
     workplace: Path, refused: Callable
 ) -> None:
     write_table(workplace / "table.csv", rows=20)
-    options = ["task.dataset=csv", "task.file=table.csv", "task.time_column=time"]
+    options = ["task.dataset=file", "task.file=table.csv", "task.time_column=time"]
     assert "rows" in refused("run", "task=forecasting", *options, *NOTHING)
 
 
 def test_an_empty_corpus_is_named(workplace: Path, refused: Callable) -> None:
     (workplace / "empty.txt").touch()
-    options = ["task.corpus=path", "task.file=empty.txt"]
+    options = ["task.dataset=file", "task.file=empty.txt"]
     assert "empty.txt" in refused("run", "task=language", *options, *NOTHING)
 
 
@@ -147,7 +147,7 @@ def test_real_data_that_cannot_be_had_is_named_with_its_address(
     monkeypatch.delenv("RECURBENCH_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setattr(pooch.HTTPDownloader, "__call__", offline)
-    line = refused("run", "task=language", "task.corpus=shakespeare", *NOTHING)
+    line = refused("run", "task=language", "task.dataset=shakespeare", *NOTHING)
     for word in ("https://", "shakespeare/input.txt", "RECURBENCH_DATA"):
         assert word in line
 
@@ -178,10 +178,10 @@ def test_a_users_own_text_and_table_run(
     workplace: Path, config_store: ConfigStore, small: list
 ) -> None:
     (workplace / "mine.txt").write_text("to be, or not to be, that is the question. " * 200)
-    text = ["task=language", "task.corpus=path", "task.file=mine.txt"]
+    text = ["task=language", "task.dataset=file", "task.file=mine.txt"]
     assert main(["run", *text, *small]) == 0
     write_table(workplace / "table.csv")
-    table = ["task=forecasting", "task.dataset=csv", "task.file=table.csv"]
+    table = ["task=forecasting", "task.dataset=file", "task.file=table.csv"]
     columns = ["task.columns=[heat]", "task.time_column=time"]
     assert main(["run", *table, *columns, *small]) == 0
 
@@ -225,7 +225,7 @@ def test_list_shows_cells_and_tasks_with_knobs_and_what_is_broken(
     (plugin_folder / "crooked.py").write_text("import nothing_of_that_name\n")
     assert main(["list"]) == 0
     output = capsys.readouterr().out
-    for words in ("cell.reset_after=true", "task.corpus=stdlib", "cells/lstm.py", "additive|dot"):
+    for words in ("cell.reset_after=true", "task.dataset=stdlib", "cells/lstm.py", "additive|dot"):
         assert words in output
     assert re.search(r"not usable .*crooked\.py.*crooked\.py:1.*nothing_of_that_name", output)
 

@@ -11,7 +11,11 @@ from harness import plugins as plugins_module
 from harness.plugins import Plugin, registry
 
 BUILT_IN_CELLS = {"attention_gru", "gru", "lstm", "rnn", "torch_gru", "torch_lstm", "torch_rnn"}
-BUILT_IN_TASKS = {"copying", "forecasting", "language", "variable_length"}
+BUILT_IN_TASKS = {
+    "adding", "associative_recall", "copying", "cycle_navigation", "digits", "dyck", "forecasting",
+    "induction", "language", "modular_arithmetic", "music", "parity", "selective_copying",
+    "sentiment", "tagging", "translation", "variable_length",
+}  # fmt: skip
 
 CELL = """\
 from typing import Literal
@@ -76,7 +80,7 @@ def only_error(discover, **sources: str) -> str:
 def test_everything_built_in_is_found_and_sound(discover):
     found = discover()
     assert set(found.plugins["cell"]) >= BUILT_IN_CELLS
-    assert set(found.plugins["task"]) >= BUILT_IN_TASKS
+    assert set(found.plugins["task"]) == BUILT_IN_TASKS
     assert found.broken == []
 
 

@@ -258,7 +258,7 @@ def test_a_budget_sets_the_hidden_size_that_the_record_tells(
         (["task=language", "model.bidirectional=true"], "predicts the next step"),
         (["budget.parameters=10"], "no hidden size comes within"),
         (["results_dir=/dev/null/results"], "cannot write to"),
-        (["task=language", "task.corpus=path", "task.file=missing.txt"], "missing.txt"),
+        (["task=language", "task.dataset=file", "task.file=missing.txt"], "missing.txt"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_written(

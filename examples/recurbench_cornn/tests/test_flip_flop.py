@@ -1,10 +1,24 @@
-"""What the flip-flop asks for, and that its references are true."""
+"""What the flip-flop asks for, besides what every task promises."""
 
 import pytest
 import torch
 from recurbench_flip_flop import FlipFlop, last_pulses
 
+from harness.conformance import TaskTests
 from tasks.base import TaskError
+
+
+class TestFlipFlop(TaskTests):
+    """What every task promises, a test for each property."""
+
+    task = FlipFlop
+
+
+class TestFewPulses(TaskTests):
+    """The same with knobs that are not the default, so that its references are formulas."""
+
+    task = FlipFlop
+    knobs = {"bits": 2, "length": 20, "pulse": 0.3}
 
 
 def test_the_target_is_the_last_pulse_of_each_channel() -> None:
@@ -13,32 +27,15 @@ def test_the_target_is_the_last_pulse_of_each_channel() -> None:
     assert last_pulses(inputs).tolist() == [[1, 1, 3, 2, 2, 2, 2]]
 
 
-def test_one_who_forgets_scores_what_the_references_say() -> None:
-    """Pulses that are seen count, the other bits are guessed."""
-    task = FlipFlop(length=20, pulse=0.3, eval_sequences=4000)
+def test_longer_sequences_are_further_test_splits() -> None:
+    """Two and four times as long."""
+    task = FlipFlop(length=9)
     task.setup()
-    scores = []
-    for inputs, targets, _ in task.test_dataloader():
-        guessed = torch.where(inputs == 0, torch.randn_like(inputs), inputs)
-        bits = ((guessed > 0) * 2 ** torch.arange(3)).sum(-1)
-        scores.append((bits == targets).double().mean(1))
-    assert torch.cat(scores).mean().item() == pytest.approx(
-        task.references()["memoryless"], abs=0.01
-    )
-
-
-def test_training_batches_depend_on_seed_and_position() -> None:
-    """Equal for all cells of a seed, different otherwise."""
-
-    def first(seed: int) -> list[torch.Tensor]:
-        task = FlipFlop(length=9)
-        task.bind(batch_size=4, seed=seed)
-        batches = iter(task.train_dataloader())
-        return [next(batches).inputs, next(batches).inputs]
-
-    assert torch.equal(first(0)[0], first(0)[0])
-    assert not torch.equal(*first(0))
-    assert not torch.equal(first(0)[0], first(1)[0])
+    lengths = {
+        name: next(iter(batches)).inputs.shape[1]
+        for name, batches in task.extra_test_dataloaders().items()
+    }
+    assert lengths == {"length_18": 18, "length_36": 36}
 
 
 @pytest.mark.parametrize("knobs", [{"bits": 0}, {"length": 0}, {"pulse": 0.0}, {"pulse": 1.5}])

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from cells.base import CellError, RecurrentCell
-from harness.conformance.compare import require
-from harness.conformance.subject import (
+from harness.conformance.cell.subject import (
     LENGTHS,
     B,
     I,
@@ -23,6 +22,7 @@ from harness.conformance.subject import (
     pack,
     refusal,
 )
+from harness.conformance.findings import require
 from harness.plugins import PluginError, describe
 
 

@@ -11,15 +11,8 @@ from torch import Tensor
 from torch.autograd.gradcheck import GradcheckError, gradcheck
 
 from cells.base import RecurrentCell, map_state
-from harness.conformance.compare import (
-    NotApplicable,
-    ViolationError,
-    gradients,
-    require,
-    require_all_equal,
-    require_finite,
-)
-from harness.conformance.subject import (
+from harness.conformance.cell.compare import gradients, require_all_equal, require_finite
+from harness.conformance.cell.subject import (
     B,
     Cell,
     State,
@@ -30,6 +23,7 @@ from harness.conformance.subject import (
     pack,
     visited_state,
 )
+from harness.conformance.findings import NotApplicable, ViolationError, require
 
 STEPS = 3
 LONG_LENGTHS = [67, 131, 1, 64, 7]  # longer than the chunk of any kernel, and around its ends

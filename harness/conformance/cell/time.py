@@ -5,8 +5,8 @@ Legend: B batch, T time, O output size.
 
 import torch
 
-from harness.conformance.compare import require_all_equal, require_equal, require_finite
-from harness.conformance.subject import I, Subject, T, inputs, leaves_of, visited_state
+from harness.conformance.cell.compare import require_all_equal, require_equal, require_finite
+from harness.conformance.cell.subject import I, Subject, T, inputs, leaves_of, visited_state
 
 STEP_AXES = ("row", "step", "feature")
 LONG = 5000

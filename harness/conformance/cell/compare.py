@@ -5,32 +5,10 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
+from harness.conformance.findings import ViolationError
+
 TOLERANCE = 1e-9
 """Largest difference in double precision, relative to the size of the expected values."""
-
-
-class ViolationError(AssertionError):
-    """A property does not hold.
-
-    Attributes:
-        seen: what the cell did.
-        expected: what it should have done.
-        cause: the usual mistake behind it.
-    """
-
-    def __init__(self, seen: str, expected: str, cause: str) -> None:
-        super().__init__(f"seen: {seen}\nexpected: {expected}\nusual cause: {cause}")
-        self.seen, self.expected, self.cause = seen, expected, cause
-
-
-class NotApplicable(Exception):  # noqa: N818 - not an error
-    """A property says nothing about this cell; the message says why."""
-
-
-def require(holds: bool, *, seen: str, expected: str, cause: str) -> None:
-    """Raises a violation unless something holds."""
-    if not holds:
-        raise ViolationError(seen, expected, cause)
 
 
 def require_equal(

@@ -10,13 +10,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from harness.conformance.compare import (
-    ViolationError,
-    require,
-    require_equal,
-    require_finite,
-)
-from harness.conformance.subject import (
+from harness.conformance.cell.compare import require_equal, require_finite
+from harness.conformance.cell.subject import (
     LENGTHS,
     B,
     Cell,
@@ -27,6 +22,7 @@ from harness.conformance.subject import (
     pack,
     visited_state,
 )
+from harness.conformance.findings import ViolationError, require
 
 AUTOCAST_TOLERANCE = 0.05
 """Largest difference between bf16 autocast and float32, relative to 1 + the largest output."""

@@ -1,0 +1,92 @@
+"""Every built-in task, with every interesting knob, keeps what every task promises."""
+
+import ast
+import json
+import os
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+from harness.conformance import SUITES, TASK_PROPERTIES
+from harness.plugins import registry
+
+SUITE = SUITES["task"]
+TASKS = registry().plugins["task"]
+
+VARIANTS = {
+    "associative_recall": [{"pairs": 2, "gap": 1}],
+    "copying": [{"score": "every", "eval_sequences": 300}, {"symbols": 3, "delay": 1}],
+    "digits": [{"permute": True}],
+    "dyck": [{"kinds": 2, "depth": 3}],
+    "forecasting": [{"dataset": "lorenz"}, {"method": "recursive"}],
+    "induction": [{"length": 7, "alphabet": 3}],
+    "language": [{"level": "word", "max_vocabulary": 500}],
+    "modular_arithmetic": [{"modulus": 3, "length": 5}],
+    "sentiment": [{"clauses": 2}],
+    "variable_length": [{"rule": "temporal_order"}, {"rule": "parity", "eval_sequences": 300}],
+}
+RECORDED = {
+    "forecasting": [{"dataset": "etth1"}],
+    "language": [{"dataset": "shakespeare"}],
+    "music": [{"dataset": "jsb"}],
+    "sentiment": [{"dataset": "movie_snippets"}],
+    "variable_length": [{"dataset": "japanese_vowels"}],
+}
+"""Variants that need files."""
+
+needs_data = pytest.mark.skipif(
+    "RECURBENCH_DATA" not in os.environ,
+    reason="recorded data sets not tested: set RECURBENCH_DATA to a folder with their files",
+)
+CASES = [
+    pytest.param(
+        name,
+        knobs,
+        id="-".join([name, *(f"{k}={v}" for k, v in knobs.items())]),
+        marks=[needs_data] if knobs in RECORDED.get(name, []) else [],
+    )
+    for name in TASKS
+    for knobs in [{}, *VARIANTS.get(name, []), *RECORDED.get(name, [])]
+]
+
+SAYS_NOTHING_OF_SOME = {"learnt_from_train_alone", "ignored_positions_do_not_matter"}
+"""Properties of files and of positions that do not count, which not all tasks have."""
+
+
+@lru_cache(maxsize=1)
+def subject(name, knobs):
+    """Kept for the next property, since data may take long to load."""
+    return SUITE.subject(TASKS[name].cls, json.loads(knobs))
+
+
+def test_every_variant_is_of_a_task_that_there_is():
+    assert not registry().broken
+    assert set(VARIANTS) | set(RECORDED) <= set(TASKS)
+
+
+@pytest.mark.parametrize("check", TASK_PROPERTIES)
+@pytest.mark.parametrize(("name", "knobs"), CASES)
+def test_conformance(name, knobs, check):
+    finding = SUITE.find(subject(name, json.dumps(knobs)), check)
+    assert finding.status != "fails", finding.report
+    if finding.status == "does not apply":
+        assert check in SAYS_NOTHING_OF_SOME
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_says_what_the_list_shows(name):
+    cls = TASKS[name].cls
+    assert cls.measures
+    assert cls.floors
+    assert cls.seconds > 0
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_tasks_name_is_its_files_and_it_knows_no_cell(name):
+    file = Path(TASKS[name].origin)
+    assert name == file.stem
+    root = Path(__file__).parents[3]
+    for node in ast.walk(ast.parse((root / file).read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.module.partition(".")[0] not in {"cells", "harness"}
