@@ -9,7 +9,7 @@ demo: .venv/installed
 	$(BIN)/recurbench leaderboard
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal -rs
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -rs  # two processes for two cores
 
 lint: .venv/installed
 	$(BIN)/ruff check .
