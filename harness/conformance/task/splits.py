@@ -27,7 +27,7 @@ from tasks.base import EVAL_ROWS, Batch, Task, TaskError
 WINDOW = 64
 """Steps that two texts rarely share unless one was copied from the other."""
 
-COMMON = 0.1
+COMMON = 0.25
 """The share of such windows of a text that may stand in another split: passages said again."""
 
 OWN_FILES = "file", "val_file", "test_file"
