@@ -67,6 +67,7 @@ def ask_a_stranger(cls: type[Task], knobs: dict[str, Any]) -> Answer:
         "name": cls.__qualname__,
         "knobs": knobs,
         "path": sys.path,
+        "folder": os.getcwd(),
     }
     process = _stranger()
     assert process.stdin is not None
@@ -117,6 +118,7 @@ def listen() -> None:
         for line in sys.stdin:
             question = json.loads(line)
             sys.path[:] = question.pop("path")
+            os.chdir(question.pop("folder"))  # knobs may hold relative paths, and plugins too
             torch.manual_seed(0)  # as whoever asks has done
             knobs = question.pop("knobs")
             try:
