@@ -5,7 +5,7 @@ N valid steps of a packed batch.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import ClassVar, Generic, NamedTuple, TypeVar, overload
 
 import torch
@@ -220,15 +220,34 @@ def fold(
     Returns:
         Outputs `(N, O)`, and each row's state after its own last step.
     """
+    return fold_parts(recur, u.split(list(batch_sizes)), batch_sizes, state)
+
+
+def fold_parts(
+    function: Callable[[Tensor, StateT], tuple[Tensor, StateT]],
+    parts: Iterable[Tensor],
+    rows: Sequence[int],
+    state: StateT,
+) -> tuple[Tensor, StateT]:
+    """As `fold`, for parts of one step or more, each of rows that all go on to its end.
+
+    Args:
+        function: a part `(n, G)` and the state of its rows to outputs `(n, O)` and the next state.
+        parts: projected inputs, part after part.
+        rows: the number of rows of each part, never increasing.
+        state: the initial state, of the first part's rows.
+
+    Returns:
+        Outputs `(N, O)`, and each row's state after its own last step.
+    """
     outputs: list[Tensor] = []
     finished: list[StateT] = []
-    rows = batch_sizes[0]
-    for u_t in u.split(list(batch_sizes)):
-        running = len(u_t)
-        if running < rows:
+    before = rows[0]
+    for part, running in zip(parts, rows, strict=True):
+        if running < before:
             finished.append(_rows(state, slice(running, None)))
-            state, rows = _rows(state, slice(running)), running
-        y, state = recur(u_t, state)
+            state, before = _rows(state, slice(running)), running
+        y, state = function(part, state)
         outputs.append(y)
     finished.append(state)
     return torch.cat(outputs), _concatenate(finished[::-1])

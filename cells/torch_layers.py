@@ -1,6 +1,7 @@
 """torch's own recurrent layers behind the cell contract: the reference for values and speed."""
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
@@ -8,15 +9,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from cells.base import HiddenState, RecurrentCell, StateT, map_state, require_choice
+from cells.base import HiddenState, RecurrentCell, StateT, fold_parts, map_state, require_choice
 from cells.lstm import LSTMState
 from cells.rnn import NONLINEARITIES
+
+WORTH = 4
+"""Steps that a stretch must have on average, for its call to take less time than it saves."""
 
 _PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
 class TorchLayer(RecurrentCell[StateT]):
-    """A single torch layer as a cell, whole batches going to torch in one call.
+    """A single torch layer as a cell, whole batches going to torch in as few calls as pay.
 
     `state_dict` has torch's cell names (`weight_ih`, not `layer.weight_ih_l0`), so it can be
     exchanged with `nn.GRUCell` and its kind, and with this package's cells.
@@ -38,14 +42,23 @@ class TorchLayer(RecurrentCell[StateT]):
         return self.unroll(u, [len(u)], state)
 
     def unroll(self, u: Tensor, batch_sizes: Sequence[int], state: StateT) -> tuple[Tensor, StateT]:
-        """All steps in one call of the layer; see the base class for the shapes."""
-        steps, rows = len(batch_sizes), batch_sizes[0]
-        if batch_sizes[-1] == rows:  # no row ends early, and torch has faster kernels for that
-            y, final = self._run(u.unflatten(0, (steps, rows)), state)
-            return y.flatten(0, 1), final
-        packed = PackedSequence(u, torch.tensor(batch_sizes, device="cpu"))
-        packed, final = self._run(packed, state)
-        return packed.data, final
+        """All steps by the layer; see the base class for the shapes.
+
+        On a CPU torch has no kernel for packed sequences: every step slices the whole batch, and
+        the gradient of each slice is as large as the batch. Stretches of steps with the same rows,
+        each a dense batch that goes on from the last one's state, give the same numbers without.
+        """
+        stretches = Counter(batch_sizes)  # how many steps have so many rows, from many to few
+        if len(stretches) > 1 and (u.is_cuda or len(batch_sizes) < WORTH * len(stretches)):
+            packed = PackedSequence(u, torch.tensor(batch_sizes, device="cpu"))
+            packed, final = self._run(packed, state)
+            return packed.data, final
+        parts = u.split([rows * steps for rows, steps in stretches.items()])
+        return fold_parts(self._stretch, parts, list(stretches), state)
+
+    def _stretch(self, u: Tensor, state: StateT) -> tuple[Tensor, StateT]:
+        y, state = self._run(u.unflatten(0, (-1, len(state[0]))), state)
+        return y.flatten(0, 1), state
 
     @abstractmethod
     def _run(self, x: Tensor | PackedSequence, state: StateT) -> tuple[Any, StateT]:

@@ -6,6 +6,7 @@ import pickle
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from cells.gru import GRU
 from cells.lstm import LSTM
@@ -74,3 +75,21 @@ def test_loading_leaves_the_given_weights_alone_and_refuses_strangers(
     assert list(weights) == names
     with pytest.raises(RuntimeError, match="weight_peephole"):
         layer.load_state_dict(weights | {"weight_peephole": torch.zeros(3, H)})
+
+
+@TRIPLES
+@pytest.mark.parametrize("lengths", [[7, 40, 7, 19], [3, 1, 4, 2]], ids=["stretches", "packed"])
+def test_packed_sequences_give_what_torchs_own_packed_call_gives(
+    make_layer, make_cell, make_torch, lengths, assert_equal
+):
+    cell = make_layer(I, H).double()
+    x = torch.randn(len(lengths), max(lengths), I, dtype=torch.double)
+    packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    results = []
+    for outputs, final in (cell(packed), cell.layer(packed)):
+        states = final if isinstance(final, tuple) else (final,)
+        states = [state.squeeze(0) for state in states]
+        score = outputs.data.square().sum() + sum(state.sum() for state in states)
+        results.append([outputs.data, *states, *torch.autograd.grad(score, cell.parameters())])
+    for ours, torchs in zip(*results, strict=True):
+        assert_equal(ours, torchs)
