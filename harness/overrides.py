@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.console import say
@@ -39,14 +39,14 @@ def compose_jobs(overrides: list[str], multirun: bool) -> tuple[list[DictConfig]
         UserError: an override is wrong; names it and the nearest valid choice.
     """
     with initialize_config_module("conf", version_base="1.3"):
-        parsed, fixed, whole = _compose_shared(overrides)
+        parsed, whole = _compose_shared(overrides)
         if not multirun and whole.hydra.mode != RunMode.MULTIRUN:
             for override in parsed:
                 if override.is_sweep_override():
                     raise UserError(f"{override.input_line}: several values need `run -m`")
-            return [_compose(fixed)], False
+            return [_without_hydra(whole)], False
         if whole.hydra.sweeper._target_ != BASIC_SWEEPER:
-            return [_compose(fixed)], True
+            return [_without_hydra(whole)], True
         params = whole.hydra.sweeper.params or {}
         parsed = _parse([f"{key}={value}" for key, value in params.items()]) + parsed
         _check_groups(parsed)
@@ -69,12 +69,19 @@ def check_overrides(overrides: list[str]) -> None:
         _compose_shared(overrides)
 
 
-def _compose_shared(overrides: list[str]) -> tuple[list[Override], list[str], DictConfig]:
-    """The overrides, those that have one value, and the configuration that these make."""
+def _compose_shared(overrides: list[str]) -> tuple[list[Override], DictConfig]:
+    """The overrides, and the configuration that those with one value make, Hydra's own in it."""
     parsed = _parse(overrides)
     _check_groups(parsed)
     fixed = [str(o.input_line) for o in parsed if not o.is_sweep_override()]
-    return parsed, fixed, _compose(fixed, return_hydra_config=True)
+    return parsed, _compose(fixed, return_hydra_config=True)
+
+
+def _without_hydra(composed: DictConfig) -> DictConfig:
+    """What `compose` gives when it is not asked for Hydra's own configuration."""
+    with open_dict(composed):
+        del composed["hydra"]
+    return composed
 
 
 def options_of(group: str) -> list[str]:

@@ -28,8 +28,15 @@ def shown_cell(plugin_folder: Path) -> None:
     (plugin_folder / "ugrnn.py").write_text(source)
 
 
-@pytest.mark.parametrize("task", ["copying", "language", "forecasting", "variable_length"])
-@pytest.mark.parametrize("option", ["model.depth=2", "cell.gate_bias=-1.5"])
+@pytest.mark.parametrize(
+    ("task", "option"),
+    [
+        ("copying", "model.depth=2"),
+        ("language", "cell.gate_bias=-1.5"),
+        ("forecasting", "model.depth=2"),
+        ("variable_length", "cell.gate_bias=-1.5"),
+    ],
+)
 def test_the_shown_cell_runs_on_every_task(
     task: str, option: str, shown_cell: None, small: list, workplace: Path
 ) -> None:

@@ -54,8 +54,8 @@ class Unruly(RecurrentCell[HiddenState]):
 '''
 
 
-# Dense and packed, tokens and features, one answer a step and one a sequence.
-KINDS = ("copying", "forecasting", "language", "variable_length")
+# Dense with an answer a step, and packed with one a sequence; what else tasks differ in, no cell sees.
+KINDS = ("copying", "variable_length")
 
 
 @pytest.mark.parametrize(
@@ -221,8 +221,10 @@ def test_patience_stops_a_run_that_no_longer_improves(
     assert record["cost"]["steps"] < 40
 
 
-@pytest.mark.parametrize("schedule", ["constant", "cosine", "plateau"])
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "rmsprop"])
+@pytest.mark.parametrize(
+    ("optimizer", "schedule"),
+    [("adam", "constant"), ("adamw", "cosine"), ("sgd", "plateau"), ("rmsprop", "cosine")],
+)
 def test_every_optimizer_and_schedule_trains(
     optimizer: str, schedule: str, configure: Callable, small: list, workplace: Path
 ) -> None:
