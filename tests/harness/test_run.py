@@ -54,7 +54,7 @@ class Unruly(RecurrentCell[HiddenState]):
 '''
 
 
-# Dense with an answer a step, and packed with one a sequence; what else tasks differ in, no cell sees.
+# Dense with an answer a step, packed with one a sequence: what else differs, no cell sees.
 KINDS = ("copying", "variable_length")
 
 
