@@ -51,6 +51,7 @@ def run(arguments: list[str]) -> int:
         return 0
     for flag in flags - MULTIRUN:
         raise UserError(f"{flag}: no such flag{nearest(flag, MULTIRUN | QUESTIONS)}")
+    arguments = [*flags, *overrides]  # Hydra reads no override after a flag between others
     composed, multirun = compose_jobs(overrides, multirun=bool(flags))
     configs = [resolve(config) for config in composed]
     for config in configs:

@@ -39,7 +39,7 @@ def in_empty_folder(workplace: Path, config_store: ConfigStore) -> None:
 
 
 def test_a_sweep_runs_the_cross_product(small: list, read_records: Callable) -> None:
-    assert run(["-m", "cell=rnn,torch_rnn", "task=copying", "seed=0,1", *small]) == 0
+    assert run(["cell=rnn,torch_rnn", "-m", "task=copying", "seed=0,1", *small]) == 0
     found = {(record["cell"]["name"], record["seed"]) for record in read_records()}
     assert found == {(cell, seed) for cell in ("rnn", "torch_rnn") for seed in (0, 1)}
 
