@@ -42,6 +42,7 @@ from tasks.corpora import fetch
 
 Dataset = Literal["mackey_glass", "lorenz", "etth1", "file"]
 Method = Literal["direct", "recursive"]
+Zero = Literal["train", "window"]
 
 EQUATIONS = {"mackey_glass": mackey_glass, "lorenz": lorenz}
 POINTS = 3000
@@ -67,7 +68,7 @@ class Forecasting(Task):
         target   . . . 4 5       . . . 5 6
 
         >>> rows = torch.arange(1.0, 8.0)[:, None]
-        >>> inputs, targets = Forecasting(window=3, horizon=2).cut(rows)
+        >>> inputs, targets, _ = Forecasting(window=3, horizon=2).cut(rows)
         >>> inputs[:2, :, 0].tolist(), targets[:2, :, 0].tolist()
         ([[1.0, 2.0, 3.0], [2.0, 3.0, 4.0]], [[4.0, 5.0], [5.0, 6.0]])
 
@@ -97,6 +98,9 @@ class Forecasting(Task):
         method: how it forecasts them.
         season: rows after which the series about repeats, for MASE and `repeat_season`; by default
             50 (`mackey_glass`), 15 (`lorenz`), 24 (`etth1`) or 1 (`file`).
+        zero: what standardised values are counted from: the mean of the `train` split, or that of
+            each `window`, for series whose level drifts (the centring of Kim et al., "Reversible
+            instance normalization", 2022). Errors are in the same units either way.
         plot: put a picture of some forecasts on test beside the record; it needs matplotlib.
 
     Raises:
@@ -129,11 +133,13 @@ class Forecasting(Task):
         horizon: int = 12,
         method: Method = "direct",
         season: int | None = None,
+        zero: Zero = "train",
         plot: bool = False,
     ) -> None:
         super().__init__()
         require_choice(get_args(Dataset), dataset=dataset)
         require_choice(get_args(Method), method=method)
+        require_choice(get_args(Zero), zero=zero)
         require_positive(window=window, horizon=horizon, season=season)
         self.files = own_files(dataset, file, val_file, test_file)
         if columns is not None and dataset in EQUATIONS:
@@ -147,7 +153,7 @@ class Forecasting(Task):
         self.dataset, self.columns, self.plot = dataset, columns, plot
         self.time_column = "date" if dataset == "etth1" else time_column
         self.window, self.horizon, self.method = window, horizon, method
-        self.season = season or SEASONS[dataset]
+        self.season, self.zero = season or SEASONS[dataset], zero
 
     def load(self) -> TaskSpec:
         """Loads, splits and standardises the series.
@@ -174,9 +180,11 @@ class Forecasting(Task):
     def cut(self, rows: Tensor) -> Rows:
         """All windows of rows `(n, C)`, and what is to be said of each."""
         cuts = rows.unfold(0, self.window + self.horizon, 1).transpose(1, 2)
+        window, horizon = cuts.split([self.window, self.horizon], dim=1)
+        zero = window.mean(1, keepdim=True) if self.zero == "window" else None
         if self.method == "recursive":
-            return Rows(cuts[:, :-1], cuts[:, 1:])
-        return Rows(*cuts.split([self.window, self.horizon], dim=1))
+            return Rows(cuts[:, :-1], cuts[:, 1:], zero)
+        return Rows(window, horizon, zero)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The mean squared error of standardised values."""
@@ -213,11 +221,14 @@ class Forecasting(Task):
 
         @cache
         def ridge() -> Ridge:
-            return Ridge(self.standardised["train"], self.window, self.horizon)
+            centred = self.zero == "window"
+            return Ridge(self.standardised["train"], self.window, self.horizon, centred=centred)
 
         window = torch.zeros(1, self.window, len(self.names))
         names = naive_forecasts(window, self.horizon, self.season)
         simple = {name: player(naive(name)) for name in names}
+        if self.zero == "window":
+            simple["window_mean"] = simple.pop("mean")  # that is what 0 is then
         return simple | {"ridge": player(lambda window: ridge()(window))}
 
     def fingerprint(self) -> str:
@@ -226,7 +237,7 @@ class Forecasting(Task):
         The rows are hashed as read, because standardising may round differently elsewhere.
         """
         rows = list(self.rows.values())
-        return hash_data(self.names, rows, self.window, self.horizon, self.method)
+        return hash_data(self.names, rows, self.window, self.horizon, self.method, self.zero)
 
     def train_dataloader(self) -> Batches:
         """Windows in random order; each epoch has every window once."""
@@ -246,10 +257,12 @@ class Forecasting(Task):
             return {}
         windows = self.windows["test"]
         last = len(windows.targets) - 1
-        batch = windows.take(torch.linspace(0, last, min(PLOTTED, last + 1)).long())
+        chosen = torch.linspace(0, last, min(PLOTTED, last + 1)).long()
+        batch = windows.take(chosen)
         answers = self._answers(batch)
+        zero = 0.0 if windows.zero is None else windows.zero[chosen]
         window, came, said = (
-            (part * self.deviation + self.mean)[..., :PLOTTED]
+            ((part + zero) * self.deviation + self.mean)[..., :PLOTTED]
             for part in (self._window_of(batch), answers, predict(batch).reshape(answers.shape))
         )
         return {"forecasts": plot_forecasts(window, came, said, self.names[:PLOTTED])}

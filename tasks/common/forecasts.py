@@ -97,7 +97,7 @@ def naive_forecasts(inputs: Tensor, horizon: int, season: int) -> dict[str, Tens
         season: rows after which the series about repeats.
 
     Returns:
-        Forecasts `(B, H, C)`: `mean`, the train split's, which is 0; `repeat_last`, the last row;
+        Forecasts `(B, H, C)`: `mean`, which is 0; `repeat_last`, the last row;
         `drift`, the line from the first row through the last (if W > 1); `repeat_season`, the last
         `season` rows over and over (if they are more than one and in the window).
     """
@@ -123,13 +123,16 @@ class Ridge:
         rows: the train split `(rows, C)`, standardised.
         window: W.
         horizon: H.
+        centred: count each window, and what followed it, from the window's own mean.
     """
 
-    def __init__(self, rows: Tensor, window: int, horizon: int) -> None:
+    def __init__(self, rows: Tensor, window: int, horizon: int, *, centred: bool = False) -> None:
         count = len(rows) - window - horizon + 1
         most = max(LARGEST // ((window + horizon) * rows.shape[1]), 1)
         starts = torch.linspace(0, count - 1, min(count, most), dtype=torch.float64).long()
         cuts = rows.unfold(0, window + horizon, 1)[starts].double()
+        if centred:
+            cuts = cuts - cuts[..., :window].mean(-1, keepdim=True)
         x, y = (part.flatten(1) for part in cuts.split([window, horizon], -1))
         self._mean_x, self._mean_y = x.mean(0), y.mean(0)
         x, y = x - self._mean_x, y - self._mean_y

@@ -14,15 +14,20 @@ class Rows(NamedTuple):
 
     Attributes:
         inputs: token ids `(S, T)` or features `(S, T, F)`.
-        targets: `(S,)`.
+        targets: `(S,)`, or `(S, T, F)`.
+        zero: `(S, 1, F)`, what both are counted from; None leaves them as they are.
     """
 
     inputs: Tensor
     targets: Tensor
+    zero: Tensor | None = None
 
     def take(self, rows: Tensor | slice) -> Batch:
         """One batch of the sequences at row numbers, in their order."""
-        return Batch(self.inputs[rows], self.targets[rows])
+        inputs, targets = self.inputs[rows], self.targets[rows]
+        if self.zero is None:
+            return Batch(inputs, targets)
+        return Batch(inputs - self.zero[rows], targets - self.zero[rows])
 
     def once(self, batch_size: int) -> Batches:
         """All sequences once, in order."""

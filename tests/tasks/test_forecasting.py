@@ -223,6 +223,23 @@ def test_references_are_the_scores_of_simple_forecasts(ready, method):
         assert references[name] == pytest.approx(scores(task, name)["mse"])
 
 
+@pytest.mark.parametrize("method", ["direct", "recursive"])
+def test_counting_from_the_windows_own_mean_moves_inputs_and_targets_alike(ready, method):
+    plain, centred = (ready(season=7, method=method, zero=zero) for zero in ("train", "window"))
+    before, after = (next(iter(task.test_dataloader())) for task in (plain, centred))
+    zero = before.inputs[:, : plain.window].mean(1, keepdim=True)
+    torch.testing.assert_close(after.inputs, before.inputs - zero)
+    torch.testing.assert_close(after.targets, before.targets - zero)
+    assert plain.fingerprint() != centred.fingerprint()
+
+
+def test_errors_are_the_same_wherever_values_are_counted_from(ready):
+    plain, centred = (ready(season=7, zero=zero).references() for zero in ("train", "window"))
+    for name in ("repeat_last", "drift", "repeat_season"):
+        assert centred[name] == pytest.approx(plain[name])
+    assert set(centred) == {"window_mean", "repeat_last", "drift", "repeat_season", "ridge"}
+
+
 def test_by_default_it_needs_no_file_and_has_the_floors_that_it_says():
     task = Forecasting()
     task.setup()

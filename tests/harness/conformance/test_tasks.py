@@ -19,7 +19,7 @@ VARIANTS = {
     "copying": [{"score": "every", "eval_sequences": 300}, {"symbols": 3, "delay": 1}],
     "digits": [{"permute": True}],
     "dyck": [{"kinds": 2, "depth": 3}],
-    "forecasting": [{"dataset": "lorenz"}, {"method": "recursive"}],
+    "forecasting": [{"dataset": "lorenz"}, {"method": "recursive", "zero": "window"}],
     "induction": [{"length": 7, "alphabet": 3}],
     "language": [{"level": "word", "max_vocabulary": 500}],
     "modular_arithmetic": [{"modulus": 3, "length": 5}],

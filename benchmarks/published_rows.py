@@ -1,0 +1,147 @@
+"""Writes the table of docs/reproductions.md from the records in results/reference.
+
+    python benchmarks/published_rows.py
+
+Each cell's trial is the one that was best on validation, as in the leaderboard. What stands behind
+± is half of the 95 % interval of the mean over seeds (Student's t), in a test's units.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+from scipy.stats import t
+
+from harness.leaderboard import Entry, Track, build_tracks
+from harness.records import Damaged, read_all
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "reproductions.md"
+BEGIN, END = "<!-- written by benchmarks/published_rows.py -->", "<!-- end -->"
+
+BAI = "Bai et al. 2018, Table 1"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a published table, or a floor that is to be beaten.
+
+    Attributes:
+        title: what the page calls it.
+        experiment: the command's `experiment=`.
+        task: the task's name.
+        knobs: knobs of the task that tell its track from others.
+        published: the score that each cell is to be read against.
+        source: of these scores; empty if there are none.
+    """
+
+    title: str
+    experiment: str
+    task: str
+    knobs: dict[str, Any]
+    published: dict[str, float] = field(default_factory=dict)
+    source: str = ""
+
+
+def of_torch(gru: float, lstm: float, rnn: float) -> dict[str, float]:
+    """Published scores of the three classical cells, by the names of torch's layers here."""
+    return {"torch_gru": gru, "torch_lstm": lstm, "torch_rnn": rnn}
+
+
+ROWS = [
+    Row(
+        "JSB chorales",
+        "bai2018_jsb",
+        "music",
+        {"dataset": "jsb"},
+        of_torch(8.43, 8.45, 8.91),
+        BAI,
+    ),
+    Row(
+        "Nottingham",
+        "bai2018_nottingham",
+        "music",
+        {"dataset": "nottingham"},
+        of_torch(3.46, 3.29, 4.05),
+        BAI,
+    ),
+    Row("adding, T = 200", "bai2018_adding task.length=200", "adding", {"length": 200}),
+    Row(
+        "adding, T = 600",
+        "bai2018_adding",
+        "adding",
+        {"length": 600},
+        of_torch(5.3e-5, 0.164, 0.177),
+        BAI,
+    ),
+    Row(
+        "copying, T = 1000, every step scored",
+        "bai2018_copying",
+        "copying",
+        {"delay": 1000, "score": "every"},
+        of_torch(0.0197, 0.0204, 0.0202),
+        BAI,
+    ),
+    Row("ETTh1, 96 to 96", "etth1", "forecasting", {"dataset": "etth1", "horizon": 96}),
+    Row(
+        "JapaneseVowels", "japanese_vowels", "variable_length", {"dataset": "japanese_vowels"}
+    ),
+    Row("Shakespeare, characters", "shakespeare", "language", {"dataset": "shakespeare"}),
+    Row("film reviews", "movie_snippets", "sentiment", {"dataset": "movie_snippets"}),
+]
+
+
+def table(tracks: list[Track]) -> Iterator[str]:
+    """The lines of the page's table; a row without records says so."""
+    yield "| row, `experiment=` | measure | floors | cell | published | ours | rate | training |"
+    yield "| --- | --- | --- | --- | --: | --: | --: | --: |"
+    for row in ROWS:
+        name = f"{row.title}, `{row.experiment}`"
+        source = f" ({row.source})" if row.source else ""
+        found = [track for track in tracks if _is_of(track, row)]
+        if not found:
+            yield f"| {name}{source} | | | | | not run yet | | |"
+        for track in found:
+            floors = ", ".join(f"{k} {v:.4g}" for k, v in track.references.items())
+            for entry in track.entries:
+                yield (
+                    f"| {name}{source} | {track.metric} | {floors} | `{entry.label}` "
+                    f"| {_figure(row.published.get(entry.cell))} | {_ours(entry)} "
+                    f"| {entry.trial['lr']:g} of {entry.trials} | {entry.train_seconds:.0f} s |"
+                )
+                name, source, floors = "", "", ""
+
+
+def _is_of(track: Track, row: Row) -> bool:
+    return track.task == row.task and row.knobs.items() <= track.settings["task"].items()
+
+
+def _ours(entry: Entry) -> str:
+    if entry.spread is None:
+        return f"{_figure(entry.test)} ({entry.seeds} seed)"
+    half = t.ppf(0.975, entry.seeds - 1) * entry.spread / sqrt(entry.seeds)
+    return f"{_figure(entry.test)} ± {half:.1g}"
+
+
+def _figure(score: float | None) -> str:
+    return "" if score is None else f"{score:.4g}"
+
+
+def write(page: str, tracks: list[Track]) -> str:
+    """The page with its table renewed."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return "\n".join([before + BEGIN, "", *table(tracks), "", END + after])
+
+
+def main() -> None:
+    """Renews the page."""
+    records = read_all(ROOT / "results" / "reference")
+    tracks = build_tracks(record for record in records if not isinstance(record, Damaged))
+    PAGE.write_text(write(PAGE.read_text(), tracks))
+
+
+if __name__ == "__main__":
+    main()
