@@ -85,9 +85,7 @@ ROWS = [
         BAI,
     ),
     Row("ETTh1, 96 to 96", "etth1", "forecasting", {"dataset": "etth1", "horizon": 96}),
-    Row(
-        "JapaneseVowels", "japanese_vowels", "variable_length", {"dataset": "japanese_vowels"}
-    ),
+    Row("JapaneseVowels", "japanese_vowels", "variable_length", {"dataset": "japanese_vowels"}),
     Row("Shakespeare, characters", "shakespeare", "language", {"dataset": "shakespeare"}),
     Row("film reviews", "movie_snippets", "sentiment", {"dataset": "movie_snippets"}),
 ]
