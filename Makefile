@@ -18,6 +18,7 @@ lint: .venv/installed
 
 reference: .venv/installed
 	$(BIN)/recurbench leaderboard --records results/reference --output results/LEADERBOARD.md
+	$(BIN)/python benchmarks/published_rows.py
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,11 +1,18 @@
-"""The shipped leaderboard is what the shipped records say."""
+"""The shipped leaderboard and the page of published rows are what the shipped records say."""
 
+import importlib.util
 from pathlib import Path
 
 from harness import records
 from harness.cli import main
+from harness.config import register
+from harness.leaderboard import build_tracks
+from harness.overrides import compose_jobs
 
 ROOT = Path(__file__).parents[1]
+SPEC = importlib.util.spec_from_file_location("rows", ROOT / "benchmarks" / "published_rows.py")
+published_rows = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(published_rows)
 BOARD = (ROOT / "results" / "LEADERBOARD.md").read_text()
 
 
@@ -31,3 +38,19 @@ def test_the_readme_shows_rows_of_the_leaderboard() -> None:
     shown = [line for line in lines[start:] if line.startswith("| rank |") or " ± " in line]
     assert len(shown) > 5
     assert all(line in BOARD for line in shown)
+
+
+def test_the_published_rows_are_written_from_the_reference_records() -> None:
+    page = published_rows.PAGE.read_text()
+    tracks = build_tracks(records.read_all(ROOT / "results" / "reference"))
+    assert published_rows.write(page, tracks) == page, "run `make reference`"
+
+
+def test_every_published_row_is_an_experiment(config_store) -> None:
+    register()
+    for row in published_rows.ROWS:
+        experiment, *overrides = row.experiment.split()
+        jobs, _ = compose_jobs([f"experiment={experiment}", *overrides], multirun=True)
+        for job in jobs:
+            assert job.task.name == row.task
+            assert row.knobs.items() <= dict(job.task).items()
