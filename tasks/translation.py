@@ -28,7 +28,7 @@ from tasks.base import (
 from tasks.common.classification import Classification
 from tasks.common.dates import LANGUAGES, LATER_YEARS, Dates, days, numbers_in_place
 from tasks.common.files import own_files
-from tasks.common.sequences import Sequences
+from tasks.common.sequences import Sequences, as_rows
 from tasks.common.symbols import Level, Symbols
 from tasks.common.translations import (
     SEPARATOR,
@@ -160,11 +160,10 @@ class Translation(Generative, Classification):
         inputs, targets = [], []
         for source, target in pairs:
             before = self.text.cut(source)
-            ids = self._ids([*before, SEPARATOR, *self.text.cut(target), STOP])
+            ids = self.vocabulary.ids_of([*before, SEPARATOR, *self.text.cut(target), STOP])
             inputs.append(ids[:-1])
-            targets.append(ids[1:].clone())
-            targets[-1][: len(before)] = IGNORE_INDEX
-        return Sequences.of(inputs, targets)
+            targets.append([IGNORE_INDEX] * len(before) + ids[len(before) + 1 :])
+        return Sequences.of(as_rows(inputs), as_rows(targets))
 
     def free_run(self, batch: Batch) -> FreeRun:
         """Sources with their separators, and their targets with their stops."""

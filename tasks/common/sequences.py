@@ -73,6 +73,12 @@ class Sequences(NamedTuple):
         return Batches(make, epoch=per_epoch)
 
 
+def as_rows(ids: Sequence[Sequence[int]]) -> list[Tensor]:
+    """Token ids of different lengths as tensors, made at once because one by one is slow."""
+    flat = torch.tensor([number for row in ids for number in row], dtype=torch.long)
+    return list(flat.split([len(row) for row in ids]))
+
+
 def pack(rows: Tensor, lengths: Tensor) -> PackedSequence:
     """Packs rows `(B, T, ...)`, of which the first `lengths` steps count, in any order."""
     return pack_padded_sequence(rows, lengths, batch_first=True, enforce_sorted=False)

@@ -47,9 +47,14 @@ class Vocabulary:
         """The id of a symbol; 0 if it is not known."""
         return self._ids.get(symbol, 0)
 
+    def ids_of(self, symbols: Iterable[str]) -> list[int]:
+        """The id of each symbol; 0 for those that are not known."""
+        find = self._ids.get
+        return [find(symbol, 0) for symbol in symbols]
+
     def encode(self, symbols: Iterable[str]) -> Tensor:
         """The ids `(T,)` of symbols."""
-        return torch.tensor([self.id_of(symbol) for symbol in symbols], dtype=torch.long)
+        return torch.tensor(self.ids_of(symbols), dtype=torch.long)
 
     def decode(self, ids: Tensor) -> list[str]:
         """The symbols of ids `(T,)`."""
