@@ -1,17 +1,15 @@
 """Times linear recurrences trained by their scan against their own step loop.
 
 A training step here is a forward and a backward pass. Equal outputs and gradients are asserted in
-double precision before any time is taken. Rounds alternate, and the ratio is taken round by round,
-as other programs disturb the machine.
+double precision before any time is taken.
 
     python benchmarks/linear_scan.py [--rounds 11] [--cells lru s5]
 """
 
 import argparse
 import copy
-import statistics
-import time
 
+import alternating
 import torch
 from torch import Tensor
 
@@ -41,13 +39,6 @@ def gradients(cell: RecurrentCell, x: Tensor) -> list[Tensor]:
     return [y, *torch.autograd.grad(y.square().mean(), list(cell.parameters()))]
 
 
-def seconds(cell: RecurrentCell, x: Tensor) -> float:
-    """How long one training step takes."""
-    start = time.perf_counter()
-    gradients(cell, x)
-    return time.perf_counter() - start
-
-
 def compare(name: str, T: int, B: int, H: int, rounds: int) -> str:
     """A line of the table: times of the loop and the scan, and the ratio with its quartiles."""
     scan = CELLS[name](I, H, kernel="fused")
@@ -57,16 +48,8 @@ def compare(name: str, T: int, B: int, H: int, rounds: int) -> str:
     exact = [gradients(copy.deepcopy(cell).double(), x.double()) for cell in (scan, loop)]
     torch.testing.assert_close(*exact, rtol=1e-8, atol=1e-10)
 
-    times: dict[RecurrentCell, list[float]] = {scan: [], loop: []}
-    for round_ in range(rounds + 1):
-        for cell in (scan, loop) if round_ % 2 else (loop, scan):
-            times[cell].append(seconds(cell, x))
-    scan_times, loop_times = (times[cell][1:] for cell in (scan, loop))  # the first warms up
-    ratios = [slow / fast for slow, fast in zip(loop_times, scan_times, strict=True)]
-    low, median, high = statistics.quantiles(ratios, n=4)
-    milliseconds = (1e3 * statistics.median(each) for each in (loop_times, scan_times))
-    columns = [f"{name:9}", f"{T:5}", f"{B:3}", f"{H:4}", *(f"{ms:9.2f}" for ms in milliseconds)]
-    return "  ".join([*columns, f"{median:6.2f} ({low:.2f} to {high:.2f})"])
+    times = alternating.compare(lambda: gradients(loop, x), lambda: gradients(scan, x), rounds)
+    return "  ".join([f"{name:9}", f"{T:5}", f"{B:3}", f"{H:4}", times])
 
 
 def main() -> None:

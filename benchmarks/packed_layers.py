@@ -1,18 +1,16 @@
 """Times torch's layers on packed sequences: dense stretches against torch's own packed call.
 
 A training step here is a forward and a backward pass. Equal outputs and gradients are asserted in
-double precision before any time is taken. Rounds alternate, and the ratio is taken round by round,
-as other programs disturb the machine.
+double precision before any time is taken.
 
     python benchmarks/packed_layers.py [--rounds 11]
 """
 
 import argparse
 import copy
-import statistics
-import time
 from collections.abc import Callable
 
+import alternating
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
@@ -49,21 +47,12 @@ def compare(cls: type[TorchLayer], B: int, shortest: int, longest: int, H: int, 
     ours, torchs = (gradients(call, double, exact) for call in (double, double.layer))
     torch.testing.assert_close(ours, torchs, rtol=1e-9, atol=1e-12)
 
-    calls: dict[str, Call] = {"ours": layer, "torch": layer.layer}
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for round_ in range(rounds + 1):
-        for name in sorted(calls, reverse=bool(round_ % 2)):
-            start = time.perf_counter()
-            gradients(calls[name], layer, packed)
-            times[name].append(time.perf_counter() - start)
-    ours_, torchs_ = (each[1:] for each in times.values())  # the first warms up
-    low, median, high = statistics.quantiles(
-        [slow / fast for slow, fast in zip(torchs_, ours_, strict=True)], n=4
+    times = alternating.compare(
+        lambda: gradients(layer.layer, layer, packed),
+        lambda: gradients(layer, layer, packed),
+        rounds,
     )
-    milliseconds = (1e3 * statistics.median(each) for each in (torchs_, ours_))
-    columns = [f"{cls.name:10}", f"{B:3}", f"{shortest:4}-{longest:<4}", f"{H:4}"]
-    columns += [f"{ms:9.1f}" for ms in milliseconds]
-    return "  ".join([*columns, f"{median:6.2f} ({low:.2f} to {high:.2f})"])
+    return "  ".join([f"{cls.name:10}", f"{B:3}", f"{shortest:4}-{longest:<4}", f"{H:4}", times])
 
 
 def main() -> None:
