@@ -20,7 +20,7 @@ TEXT = DOCS.read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
 CELL, TEST = (body for language, body in BLOCKS if language == "python")
 FAILURE, LISTING = (body for language, body in BLOCKS if language == "text")
-COMMANDS = [body.splitlines() for language, body in BLOCKS if not language]
+COMMANDS = [line for language, body in BLOCKS if not language for line in body.splitlines()]
 SMALL = "train.max_steps=3 train.eval_every=2 train.batch_size=4 logger=none task.eval_sequences=20"
 
 DRIVER = """
@@ -96,13 +96,13 @@ def test_from_equations_to_a_ranked_entry(checkout: Path, python: Path) -> None:
         given = line.removeprefix(program).strip()
         return call(python, "-c", DRIVER, checkout, given=given, **{setting: folder})
 
-    shown = ""
-    for block in COMMANDS:
-        for program, lines in groupby(block, key=lambda line: line.partition(" ")[0]):
-            shown += run(program, list(lines))
-        if block == ["recurbench new cell cfn"]:
-            (checkout / "cells" / "cfn.py").write_text(CELL)
-            (checkout / "tests" / "cells" / "test_cfn.py").write_text(TEST)
+    written, *lines = COMMANDS
+    assert written == "recurbench new cell cfn"
+    shown = run("recurbench", [written])
+    (checkout / "cells" / "cfn.py").write_text(CELL)
+    (checkout / "tests" / "cells" / "test_cfn.py").write_text(TEST)
+    for program, group in groupby(lines, key=lambda line: line.partition(" ")[0]):
+        shown += run(program, list(group))
 
     assert "wrote cells/cfn.py\nwrote tests/cells/test_cfn.py\n" in shown
     assert shown.count("✓ cfn: ") == 2
