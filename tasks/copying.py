@@ -36,8 +36,9 @@ class Copying(Classification, Synthetic):
         target   . . . . . . . 2 5 1
 
     A dot does not count with `score=recall` and is a blank to predict with `score=every`, the
-    layout of the published losses. The two are not to be compared: `memoryless_loss` of the first
-    is ln 8, of the second 10 ln 8 / (T + 20), for 10 symbols out of 8 and a delay of T.
+    layout of the published losses. The first is ranked by accuracy. In the second blanks alone make
+    nearly every step right, so that it is ranked by its loss, which stays at `memoryless_loss`,
+    10 ln 8 / (T + 20) for 10 symbols out of 8 and a delay of T, until something is recalled.
 
         >>> task = Copying(symbols=3, delay=4)
         >>> inputs, targets, _ = task.layout(torch.tensor([[2, 5, 1]]), delay=4)
@@ -78,6 +79,7 @@ class Copying(Classification, Synthetic):
             raise TaskError(f"alphabet must be at least 2, not {alphabet}")
         self.symbols, self.delay, self.alphabet, self.score = symbols, delay, alphabet, score
         self.eval_sequences = eval_sequences
+        self.primary = "accuracy" if score == "recall" else "loss"
         self.blank, self.go = alphabet, alphabet + 1
 
     @property
@@ -106,21 +108,27 @@ class Copying(Classification, Synthetic):
         return Batch(inputs, targets)
 
     def references(self) -> dict[str, float]:
-        """Accuracy without memory, of who forgot the order alone, and the best.
+        """Accuracy without memory, of who forgot the order alone, and the best; or the same of loss.
 
-        All of them know where blanks are due.
+        With `score=every`: nothing known, blanks known but no symbol, and the best.
         """
-        right = {
-            "chance": 1 / self.alphabet,
-            "bag": expected_largest_count(self.symbols, self.alphabet) / self.symbols,
-            "optimal": 1.0,
-        }
-        return {
-            name: 1 - self.symbols * (1 - share) / self._counted for name, share in right.items()
-        }
+        if self.score == "every":
+            chance = math.log(self.alphabet + 1)
+            return {"chance": chance, "memoryless": self.memoryless_loss, "optimal": 0.0}
+        bag = expected_largest_count(self.symbols, self.alphabet) / self.symbols
+        return {"chance": 1 / self.alphabet, "bag": bag, "optimal": 1.0}
 
     def predictors(self) -> dict[str, Predictor]:
-        """Always symbol 0; always the most frequent one of the sequence; the targets."""
+        """Always symbol 0; always the most frequent one of the sequence; the targets.
+
+        With `score=every`: all alike; blanks until symbols are due, then those alike; the targets.
+        """
+        if self.score == "every":
+            return {
+                "chance": lambda batch: torch.zeros(dense(batch.inputs).numel(), self.alphabet + 1),
+                "memoryless": self._blanks_then_any,
+                "optimal": self.oracle,
+            }
         return {
             "chance": lambda batch: self._always(batch, dense(batch.inputs)[:, 0] * 0),
             "bag": lambda batch: self._always(
@@ -135,7 +143,12 @@ class Copying(Classification, Synthetic):
         return self.symbols if self.score == "recall" else self.delay + 2 * self.symbols
 
     def _always(self, batch: Batch, symbol: Tensor) -> Tensor:
-        """Outputs that say a symbol `(B,)` wherever one is due and blanks elsewhere."""
-        said = torch.full_like(dense(batch.inputs), self.blank)
-        said[:, -self.symbols :] = symbol[:, None]
-        return one_hot_logits(said.flatten(), self.alphabet + 1)[:, : self.spec.output_size]
+        """Outputs that say a symbol `(B,)` at every step."""
+        steps = dense(batch.inputs).shape[1]
+        return one_hot_logits(symbol.repeat_interleave(steps), self.alphabet)
+
+    def _blanks_then_any(self, batch: Batch) -> Tensor:
+        """Outputs that are sure of blanks, and of no symbol where one is due."""
+        blanks = one_hot_logits(torch.full_like(dense(batch.inputs), self.blank), self.alphabet + 1)
+        blanks[:, -self.symbols :] = -blanks[:, -self.symbols :]
+        return blanks.flatten(0, 1)
