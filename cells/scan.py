@@ -100,8 +100,12 @@ def _walk(a: Tensor, b: Tensor, start: Tensor, sizes: Sequence[int]) -> Tensor:
     last = _double(start)
     for where, part in _blocks(sizes, b.shape[1]):
         states = _double(b[where], copy=True)
-        for a_t, h_t in zip(_double(a[where]).split(part), states.split(part), strict=True):
-            last = h_t.addcmul_(a_t, last[: len(h_t)])
+        rows = len(last)
+        steps = zip(part, _double(a[where]).split(part), states.split(part), strict=True)
+        for running, a_t, h_t in steps:
+            if running < rows:  # slicing takes about as long as the step itself
+                last, rows = last[:running], running
+            last = h_t.addcmul_(a_t, last)
         h[where] = states
     return h
 
@@ -116,7 +120,8 @@ def _walk_back(a: Tensor, dh: Tensor, sizes: Sequence[int]) -> Tensor:
         if carried is not None:
             steps[-1][: len(carried)] += carried
         for t in range(len(part) - 1, 0, -1):
-            steps[t - 1][: part[t]].addcmul_(decays[t], steps[t])
+            before = steps[t - 1] if part[t - 1] == part[t] else steps[t - 1][: part[t]]
+            before.addcmul_(decays[t], steps[t])
         carried = decays[0] * steps[0]
         db[where] = block
     return db
