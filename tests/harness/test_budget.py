@@ -94,7 +94,7 @@ def test_the_solved_size_is_the_nearest_of_all_and_within_two_percent_or_refused
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_size_that_is_met_exactly_is_found(name):
     sizes = sizes_of(name)
-    for hidden_size in list(sizes)[:5] + list(sizes)[-5:]:
+    for hidden_size in list(sizes)[:2] + list(sizes)[-2:]:
         assert Variant(name).solve(sizes[hidden_size]) == hidden_size
 
 
