@@ -1,6 +1,7 @@
 """What the harness's tests share: plugins in a temporary folder and composed configurations."""
 
 import linecache
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from hydra.core.config_store import ConfigStore
 
+from harness import scaffold
 from harness.config import Config, register, resolve
 from harness.overrides import compose_jobs
 from harness.plugins import Registry, registry
@@ -61,3 +63,11 @@ def configure_sweep(config_store: ConfigStore) -> Callable[..., list[Config]]:
         return [resolve(config) for config in composed]
 
     return compose
+
+
+@pytest.fixture
+def checkout(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout without any plugins, as the current folder."""
+    shutil.copy(Path(__file__).parents[2] / "pyproject.toml", workplace)
+    monkeypatch.setattr(scaffold, "HOME", workplace)
+    return workplace

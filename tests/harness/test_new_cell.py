@@ -1,6 +1,5 @@
 """`recurbench new cell` writes what runs and passes, and never over anything."""
 
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -10,14 +9,6 @@ import pytest
 
 from harness import scaffold
 from harness.cli import main
-
-
-@pytest.fixture
-def checkout(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout without any cells, as the current folder."""
-    shutil.copy(Path(__file__).parents[2] / "pyproject.toml", workplace)
-    monkeypatch.setattr(scaffold, "HOME", workplace)
-    return workplace
 
 
 def written(folder: Path) -> set[str]:

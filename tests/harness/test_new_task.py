@@ -1,6 +1,5 @@
 """`recurbench new task` writes what runs and passes, and never over anything."""
 
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -8,16 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import scaffold
 from harness.cli import main
-
-
-@pytest.fixture
-def checkout(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout without any tasks, as the current folder."""
-    shutil.copy(Path(__file__).parents[2] / "pyproject.toml", workplace)
-    monkeypatch.setattr(scaffold, "HOME", workplace)
-    return workplace
 
 
 def written(folder: Path) -> set[str]:
