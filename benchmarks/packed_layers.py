@@ -48,11 +48,11 @@ def compare(cls: type[TorchLayer], B: int, shortest: int, longest: int, H: int, 
     torch.testing.assert_close(ours, torchs, rtol=1e-9, atol=1e-12)
 
     times = alternating.compare(
-        lambda: gradients(layer.layer, layer, packed),
+        [lambda: gradients(layer.layer, layer, packed)],
         lambda: gradients(layer, layer, packed),
         rounds,
     )
-    return "  ".join([f"{cls.name:10}", f"{B:3}", f"{shortest:4}-{longest:<4}", f"{H:4}", times])
+    return "  ".join([f"{cls.name:10}", f"{B:3}", f"{shortest:4}-{longest:<4}", f"{H:4}", *times])
 
 
 def main() -> None:
@@ -63,7 +63,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     print(f"one thread, torch {torch.__version__}, I = {I}; ms per forward and backward pass")
-    print("cell          B  T            H  packed ms  ours ms  packed / ours (quartiles)")
+    print("cell          B  T            H    ours ms  packed ms  packed / ours (quartiles)")
     for shape in SHAPES:
         for cls in (TorchGRU, TorchLSTM, TorchRNN):
             print(compare(cls, *shape, options.rounds), flush=True)

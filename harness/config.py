@@ -36,7 +36,7 @@ def above(limit: float, default: Any = MISSING) -> Any:
 class ModelConfig:
     """What stands around the cell (conf/model)."""
 
-    encoder: str = one_of("auto", "embedding", "linear", "causal_conv")
+    encoder: str = one_of("auto", "none", "embedding", "linear", "causal_conv")
     kernel_size: int = at_least(1)
     embedding_size: int = at_least(1)
     depth: int = at_least(1)

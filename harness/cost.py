@@ -1,16 +1,15 @@
 """What a run costs: training time, memory, parameters and state."""
 
-import ctypes
 import gc
 import resource
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from harness.memory import release_freed_memory
 from harness.model import SequenceModel
 from harness.sizes import count_parameters, state_size
 
@@ -54,7 +53,8 @@ class PeakMemory:
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
             return
-        _release_unused()
+        gc.collect()
+        release_freed_memory()  # what earlier runs of this process left is not this run's cost
         try:  # Linux resets the mark for us; elsewhere it stays that of the whole process
             Path("/proc/self/clear_refs").write_text("5")
             self._resettable = True
@@ -71,13 +71,6 @@ class PeakMemory:
                     return int(line.split()[1]) * 1024
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def _release_unused() -> None:
-    """Gives back what earlier runs of this process left behind, which is not this run's cost."""
-    gc.collect()
-    with suppress(OSError, AttributeError):  # glibc alone has it
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def model_cost(model: SequenceModel) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Legend: B batch, T time, N valid steps, E embedding size, K kernel size.
 """
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from harness.config import ModelConfig
 from harness.errors import UserError
 from harness.packing import in_caller_order, in_sorted_order, layout, with_data
 from tasks.base import TaskSpec
@@ -18,25 +20,29 @@ from tasks.base import TaskSpec
 CAUSAL_CONV = "causal_conv"
 
 
-def resolve_encoder(name: str, spec: TaskSpec) -> str:
-    """The encoder that `model.encoder` means for a task: `auto` becomes what fits its inputs.
+def resolve_encoder(model: ModelConfig, spec: TaskSpec) -> ModelConfig:
+    """What `model.encoder` means for a task: `auto` becomes what fits, `none` gets their width.
 
     Raises:
-        UserError: an embedding of features, or a linear layer of tokens.
+        UserError: an embedding of features, or a linear layer of tokens or none.
     """
-    fitting, other = ("embedding", "linear") if spec.tokens else ("linear", "embedding")
-    if name == other:
+    fitting = ("auto", "embedding") if spec.tokens else ("auto", "linear", "none")
+    if model.encoder not in (*fitting, CAUSAL_CONV):
         inputs = "tokens" if spec.tokens else "features"
         raise UserError(
-            f"model.encoder={name}: the task's inputs are {inputs}; "
-            f"use auto, {fitting} or {CAUSAL_CONV}"
+            f"model.encoder={model.encoder}: the task's inputs are {inputs}; "
+            f"use {', '.join(fitting)} or {CAUSAL_CONV}"
         )
-    return fitting if name == "auto" else name
+    if model.encoder == "none":
+        return replace(model, embedding_size=spec.input_size)
+    return replace(model, encoder=fitting[1]) if model.encoder == "auto" else model
 
 
-def make_encoder(spec: TaskSpec, width: int) -> nn.Module:
-    """Treats every step alone: an embedding of tokens, a linear layer of features."""
-    return (nn.Embedding if spec.tokens else nn.Linear)(spec.input_size, width)
+def make_encoder(spec: TaskSpec, config: ModelConfig) -> nn.Module:
+    """Treats every step alone: an embedding of tokens, a linear layer of features or the bare."""
+    if config.encoder == "none":
+        return nn.Identity()
+    return (nn.Embedding if spec.tokens else nn.Linear)(spec.input_size, config.embedding_size)
 
 
 class ConvState(NamedTuple):

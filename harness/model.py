@@ -65,7 +65,7 @@ class SequenceModel(nn.Module):
     Args:
         spec: what the task's inputs and outputs are.
         make_cell: gives a cell for an input size.
-        config: depth, dropout and so on; its encoder is the resolved one.
+        config: depth, dropout and so on; as `resolve_encoder` gives it.
         seed: of the run.
     """
 
@@ -76,7 +76,7 @@ class SequenceModel(nn.Module):
         width = config.embedding_size
         self.convolutions = nn.ModuleList()  # of the encoder; one at most
         with seeded(seed, "encoder"):
-            self.encoder = make_encoder(spec, width)
+            self.encoder = make_encoder(spec, config)
             if config.encoder == CAUSAL_CONV:
                 self.convolutions.append(CausalConv(width, config.kernel_size))
         self.layers = nn.ModuleList()

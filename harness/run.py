@@ -19,6 +19,7 @@ from harness.environment import describe_environment
 from harness.errors import UserError
 from harness.identity import Identity, identify
 from harness.loggers import Mirrors, RunInfo
+from harness.memory import keep_freed_memory
 from harness.model import SequenceModel
 from harness.module import higher_is_better
 from harness.train import Training, checkpoint_of, checkpoints_of, choose_device
@@ -56,6 +57,7 @@ def execute(config: Config) -> Outcome:
     """
     started = _now()
     torch.set_num_threads(config.trainer.threads)
+    keep_freed_memory()
     device = choose_device(config.trainer.accelerator)
     try:
         prepared = prepare(config)
@@ -173,8 +175,7 @@ def build_model(config: Config, task: Task) -> tuple[Config, SequenceModel]:
         UserError: the model does not fit the task, or no hidden size the budget.
     """
     check_model(config.model, task)
-    encoder = resolve_encoder(config.model.encoder, task.spec)
-    config = replace(config, model=replace(config.model, encoder=encoder))
+    config = replace(config, model=resolve_encoder(config.model, task.spec))
 
     def build_cell(hidden_size: int) -> RecurrentCell[Any]:
         return make_cell(config, config.model.embedding_size, hidden_size)

@@ -22,7 +22,7 @@ from tasks.base import TaskSpec
 
 CELLS = {name: plugin.cls for name, plugin in registry().plugins["cell"].items()}
 SPEC = TaskSpec(input_size=7, tokens=True, output_size=5, scope="step")
-LARGEST = 40  # hidden sizes that the tests try one by one
+LARGEST = 20  # hidden sizes that the tests try one by one
 
 
 class InFours(GRU):
@@ -98,11 +98,12 @@ def test_a_size_that_is_met_exactly_is_found(name):
         assert Variant(name).solve(sizes[hidden_size]) == hidden_size
 
 
-@pytest.mark.parametrize("wanted", [300_007])
 @pytest.mark.parametrize("name", VARIANTS)
-def test_a_large_budget_is_met_within_two_percent_by_a_size_that_the_cell_allows(name, wanted):
+def test_a_large_budget_is_met_within_two_percent_and_solving_allocates_nothing(name):
+    wanted = 300_007
     variant = Variant(name)
     solved = variant.solve(wanted)
+    assert variant.devices == {"meta"}
     assert solved % variant.multiple == 0
     with torch.device("meta"):
         found = count_parameters(variant.model(solved))
@@ -110,13 +111,6 @@ def test_a_large_budget_is_met_within_two_percent_by_a_size_that_the_cell_allows
         fewer = count_parameters(variant.model(solved - variant.multiple))
     assert found == pytest.approx(wanted, rel=TOLERANCE)
     assert abs(found - wanted) <= min(abs(more - wanted), abs(fewer - wanted))
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_solving_allocates_nothing(name):
-    variant = Variant(name)
-    variant.solve(300_007)
-    assert variant.devices == {"meta"}
 
 
 def test_solving_draws_no_random_numbers():

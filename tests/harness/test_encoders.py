@@ -1,6 +1,7 @@
 """Encoders fit their inputs, and a causal convolution sees the steps before it and no others."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence, unpack_sequence
 
+from harness.config import ModelConfig
 from harness.encoders import CausalConv, ConvState, make_encoder, resolve_encoder
 from harness.errors import UserError
-from harness.run import prepare
+from harness.run import execute, prepare
 from tasks.base import TaskSpec
 
 WIDTH = 5
@@ -37,6 +39,10 @@ def windows(rows: int, kernel_size: int) -> list[ConvState]:
     return [ConvState(torch.randn(shape, dtype=torch.float64, generator=source))]
 
 
+def encoded(name: str, embedding_size: int = WIDTH) -> ModelConfig:
+    return ModelConfig(encoder=name, embedding_size=embedding_size)
+
+
 @pytest.mark.parametrize(
     ("name", "spec", "resolved"),
     [
@@ -49,7 +55,11 @@ def windows(rows: int, kernel_size: int) -> list[ConvState]:
     ],
 )
 def test_auto_becomes_the_encoder_that_fits_the_inputs_and_others_stay(name, spec, resolved):
-    assert resolve_encoder(name, spec) == resolved
+    assert resolve_encoder(encoded(name), spec) == encoded(resolved)
+
+
+def test_without_an_encoder_the_width_is_that_of_the_features():
+    assert resolve_encoder(encoded("none"), FEATURES) == encoded("none", FEATURES.input_size)
 
 
 @pytest.mark.parametrize(
@@ -57,16 +67,18 @@ def test_auto_becomes_the_encoder_that_fits_the_inputs_and_others_stay(name, spe
     [
         ("embedding", FEATURES, "model.encoder=embedding: the task's inputs are features; use aut"),
         ("linear", TOKENS, "inputs are tokens; use auto, embedding or causal_conv"),
+        ("none", TOKENS, "model.encoder=none: the task's inputs are tokens"),
     ],
 )
 def test_an_encoder_that_does_not_fit_the_inputs_is_refused(name, spec, words):
     with pytest.raises(UserError, match=words):
-        resolve_encoder(name, spec)
+        resolve_encoder(encoded(name), spec)
 
 
-def test_tokens_are_embedded_and_features_projected():
-    assert isinstance(make_encoder(TOKENS, WIDTH), nn.Embedding)
-    assert isinstance(make_encoder(FEATURES, WIDTH), nn.Linear)
+def test_tokens_are_embedded_and_features_projected_or_left_alone():
+    assert isinstance(make_encoder(TOKENS, encoded("embedding")), nn.Embedding)
+    assert isinstance(make_encoder(FEATURES, encoded("linear")), nn.Linear)
+    assert isinstance(make_encoder(FEATURES, encoded("none")), nn.Identity)
 
 
 @every_kernel
@@ -160,6 +172,18 @@ def test_a_run_is_identified_by_the_encoder_that_auto_becomes(
     assert auto == named
     assert auto.track["model"]["encoder"] == auto.sections["model"]["encoder"] == encoder
     assert other.track["id"] != auto.track["id"]
+
+
+def test_without_an_encoder_the_cell_reads_the_features_themselves(
+    configure: Callable, small: list, workplace: Path, read_records: Callable
+) -> None:
+    wanted = configure("task=forecasting", "model.encoder=none", *small)
+    prepared = prepare(wanted)
+    features = prepared.task.spec.input_size
+    assert prepared.model.cells[0].input_size == features
+    assert execute(wanted).status == "completed"
+    (record,) = read_records()
+    assert record["track"]["model"]["embedding_size"] == features
 
 
 @pytest.mark.parametrize(

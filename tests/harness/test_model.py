@@ -19,6 +19,10 @@ LENGTHS = [3, 1, 5, 2]
 H, F, V, O = 8, 3, 7, 5  # hidden size, features, vocabulary, output size
 
 every_cell = pytest.mark.parametrize("cell", CELLS)
+# That a cell keeps the contract is for its own suite; the model around it meets one of each kind:
+# a state of one part, of two, of many, of a window of steps, a scan, and torch's own layers.
+KINDS = ["gru", "lstm", "mlstm", "attention_gru", "lru", "torch_lstm"]
+every_kind = pytest.mark.parametrize("cell", KINDS)
 
 
 def model(
@@ -62,7 +66,7 @@ def leaves(state) -> list[Tensor]:
     ],
     ids=lambda options: "-".join(map(str, options.values())),
 )
-@every_cell
+@every_kind
 def test_a_packed_batch_is_each_of_its_sequences_alone(cell, options):
     made = model(cell, depth=2, residual=True, norm="layer", **options)
     alone = sequences(tokens=made.spec.tokens)
@@ -78,7 +82,7 @@ def test_a_packed_batch_is_each_of_its_sequences_alone(cell, options):
             torch.testing.assert_close(leaf[row], of_row[0])
 
 
-@every_cell
+@every_kind
 def test_a_dense_batch_is_each_of_its_rows_alone(cell):
     made = model(cell, depth=2)
     batch = torch.stack(sequences([5, 5, 5]))
@@ -89,7 +93,7 @@ def test_a_dense_batch_is_each_of_its_rows_alone(cell):
 
 
 @pytest.mark.parametrize("tokens", [True, False])
-@every_cell
+@every_kind
 def test_single_steps_equal_the_whole(cell, tokens):
     options = {"depth": 2, "residual": True, "norm": "layer", "encoder": "causal_conv"}
     made = model(cell, tokens=tokens, **options)
@@ -167,7 +171,7 @@ def test_a_seed_gives_the_same_weights_again_and_another_seed_others(cell):
 
 
 @pytest.mark.parametrize("options", [{"depth": 3}, {"bidirectional": True}], ids=str)
-@every_cell
+@every_kind
 def test_the_cells_of_a_stack_and_of_two_directions_start_from_different_weights(cell, options):
     matrices = [
         [p for p in made.parameters() if p.dim() == 2] for made in model(cell, **options).cells
@@ -214,7 +218,7 @@ def test_without_dropout_training_predicts_as_evaluation_does():
 
 
 @pytest.mark.parametrize("tokens", [True, False])
-@every_cell
+@every_kind
 def test_chunks_with_their_state_carried_over_equal_the_whole(cell, tokens):
     made = model(cell, depth=2, residual=True, norm="layer", tokens=tokens)
     batch = torch.stack(sequences([7, 7], tokens=tokens))
@@ -228,7 +232,7 @@ def test_chunks_with_their_state_carried_over_equal_the_whole(cell, tokens):
         torch.testing.assert_close(leaf, expected)
 
 
-@every_cell
+@every_kind
 def test_the_state_that_is_carried_over_makes_a_difference(cell):
     made = model(cell, depth=2)
     batch = torch.stack(sequences([4, 4]))
@@ -238,7 +242,7 @@ def test_the_state_that_is_carried_over_makes_a_difference(cell):
 
 
 @pytest.mark.parametrize("packed", [True, False])
-@every_cell
+@every_kind
 def test_the_last_readout_of_two_directions_is_each_cells_state_after_its_whole_pass(cell, packed):
     made = model(cell, scope="sequence", bidirectional=True)
     forward, backward = made.cells
@@ -250,7 +254,7 @@ def test_the_last_readout_of_two_directions_is_each_cells_state_after_its_whole_
         torch.testing.assert_close(found, made.head(torch.cat(passes)))
 
 
-@every_cell
+@every_kind
 def test_one_direction_never_looks_ahead_and_two_do(cell):
     batch = torch.stack(sequences([5, 5]))
     changed = batch.clone()
@@ -295,7 +299,7 @@ def test_norms_stand_before_every_cell_and_before_the_head():
     [{}, {"encoder": "causal_conv", "scope": "sequence", "readout": "attention"}],
     ids=["default", "causal_conv-attention"],
 )
-@every_cell
+@every_kind
 def test_every_parameter_learns(cell, options):
     made = model(cell, depth=2, norm="layer", bidirectional=True, tokens=True, **options).train()
     outputs, _ = made(pack_sequence(sequences(tokens=True), enforce_sorted=False))

@@ -1,0 +1,27 @@
+"""How the process's memory allocator treats what tensors leave behind."""
+
+import ctypes
+from contextlib import suppress
+
+# Parameters of mallopt(3), from glibc's malloc.h.
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
+
+
+def keep_freed_memory() -> None:
+    """Lets the next tensor use the memory of the last, instead of fresh pages of the system.
+
+    By default glibc gives a large block back as soon as it is freed, and every step of training
+    pays for the system to map and clear the same megabytes again. With another C library than
+    glibc nothing changes. Nor do results: they do not depend on where a tensor lies.
+    """
+    with suppress(OSError, AttributeError, TypeError):  # glibc alone has it
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the most that every version takes
+        mallopt(M_TRIM_THRESHOLD, 1 << 30)
+        mallopt(M_TOP_PAD, 64 << 20)
+
+
+def release_freed_memory() -> None:
+    """Gives freed memory back to the system."""
+    with suppress(OSError, AttributeError, TypeError):  # glibc alone has it
+        ctypes.CDLL(None).malloc_trim(0)
