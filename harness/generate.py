@@ -12,6 +12,7 @@ import torch
 from hydra.core.override_parser.types import Quote, QuotedString
 from torch import Tensor
 
+from harness.build import build_model, load_task
 from harness.config import (
     BudgetConfig,
     Config,
@@ -32,7 +33,6 @@ from harness.model import SequenceModel
 from harness.overrides import compose_jobs
 from harness.plugins import registry
 from harness.records import Record, runs_dir
-from harness.run import build_model, load_task
 from harness.show import find_record
 from harness.train import checkpoint_of, load_weights
 from tasks.base import Task, TaskError

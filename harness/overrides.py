@@ -1,9 +1,11 @@
 """Composes the jobs of a command line before any runs, and turns Hydra's errors into one line."""
 
+from functools import lru_cache
 from typing import Any
 
 from hydra import compose, initialize_config_module
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -100,9 +102,7 @@ def _parse(overrides: list[str]) -> list[Override]:
 
 
 def _check_groups(overrides: list[Override]) -> None:
-    """Refuses a choice that a config group does not have."""
-    loader = GlobalHydra.instance().config_loader()
-    paths = [str(o.input_line) for o in overrides if o.get_key_element() == "hydra.searchpath"]
+    """Refuses to choose several from a config group, and a sweep over what it does not have."""
     for override in overrides:
         group = _group_of(override)
         if group is None:
@@ -111,6 +111,21 @@ def _check_groups(overrides: list[Override]) -> None:
         several = isinstance(value, list) and group != "logger"
         if several or value is None or override.is_delete() or "@" in override.get_key_element():
             raise UserError(f"{override.input_line}: choose one, as in {group}=NAME")
+    _check_choices(overrides, [o for o in overrides if o.is_sweep_override()])
+
+
+def _check_choices(overrides: list[Override], chosen: list[Override]) -> None:
+    """Refuses a choice that a config group does not have.
+
+    One that is not swept over is left to `compose`, and comes here only to say what is wrong:
+    Hydra takes long to list a group.
+    """
+    loader = GlobalHydra.instance().config_loader()
+    paths = [str(o.input_line) for o in overrides if o.get_key_element() == "hydra.searchpath"]
+    for override in chosen:
+        group = _group_of(override)
+        if group is None:
+            continue
         options = loader.get_group_options(group, config_name="config", overrides=paths)
         for choice in _choices(override):
             if choice not in options:
@@ -147,6 +162,8 @@ def _compose(overrides: list[str], return_hydra_config: bool = False) -> DictCon
             _check_keys(overrides)  # `+` would add an option that nothing reads
         return composed
     except (HydraException, OmegaConfBaseException, ValueError) as error:
+        parsed = _parse(overrides)
+        _check_choices(parsed, parsed)
         _check_keys(overrides)
         cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
         key = getattr(cause, "full_key", None)
@@ -192,9 +209,16 @@ def _is_open(override: Override) -> bool:
 def _group_of(override: Override) -> str | None:
     """The config group that an override chooses from, if it does."""
     group = override.get_key_element().lstrip("+~").partition("@")[0]
+    if "." in group:
+        return None
     parent, _, name = group.rpartition("/")
-    loader = GlobalHydra.instance().config_loader()
-    return group if name in loader.list_groups(parent) else None
+    return group if name in _groups_in(GlobalHydra.instance().config_loader(), parent) else None
+
+
+@lru_cache(maxsize=4)
+def _groups_in(loader: ConfigLoader, parent: str) -> list[str]:
+    """The names of the groups below one, which Hydra takes long to list."""
+    return loader.list_groups(parent)
 
 
 def _first_line(error: BaseException) -> str:

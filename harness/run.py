@@ -1,20 +1,18 @@
 """One run, from a configuration to its record."""
 
 import traceback
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from cells.base import CellError, RecurrentCell
 from harness import records
-from harness.budget import solve_hidden_size
+from harness.build import build_model, load_task
 from harness.callbacks import DivergedError
-from harness.config import Config, ModelConfig, knobs_of, plugin_of
+from harness.config import Config
 from harness.console import complain, say
-from harness.encoders import resolve_encoder
 from harness.environment import describe_environment
 from harness.errors import UserError
 from harness.identity import Identity, identify
@@ -23,7 +21,7 @@ from harness.memory import keep_freed_memory
 from harness.model import SequenceModel
 from harness.module import higher_is_better
 from harness.train import Training, checkpoint_of, checkpoints_of, choose_device
-from tasks.base import Task, TaskError
+from tasks.base import Task
 
 
 @dataclass(frozen=True)
@@ -150,82 +148,6 @@ def prepare(config: Config) -> Prepared:
     primary = {"name": task.primary, "higher_is_better": higher_is_better(task)}
     identity = identify(config, task.fingerprint())
     return Prepared(config, task, model, identity, primary, task.references())
-
-
-def load_task(config: Config) -> Task:
-    """The configured task with its data.
-
-    Raises:
-        UserError: its knobs or its data cannot work.
-    """
-    try:
-        task = build_task(config)
-        task.bind(batch_size=config.train.batch_size, seed=config.seed)
-        task.prepare_data()
-        task.setup()
-    except TaskError as error:
-        raise UserError(f"task={config.task['name']}: {error}") from error
-    return task
-
-
-def build_model(config: Config, task: Task) -> tuple[Config, SequenceModel]:
-    """The model at its initial weights, and the configuration with all that was left open settled.
-
-    Raises:
-        UserError: the model does not fit the task, or no hidden size the budget.
-    """
-    check_model(config.model, task)
-    config = replace(config, model=resolve_encoder(config.model, task.spec))
-
-    def build_cell(hidden_size: int) -> RecurrentCell[Any]:
-        return make_cell(config, config.model.embedding_size, hidden_size)
-
-    def build(hidden_size: int) -> SequenceModel:
-        return SequenceModel(
-            task.spec,
-            lambda input_size: make_cell(config, input_size, hidden_size),
-            config.model,
-            config.seed,
-        )
-
-    try:
-        solved = config.cell["hidden_size"]
-        if config.budget.parameters is not None:
-            solved = solve_hidden_size(config.budget.parameters, build_cell, build)
-        return replace(config, cell={**config.cell, "hidden_size": solved}), build(solved)
-    except CellError as error:
-        raise UserError(f"cell={config.cell['name']}: {error}") from error
-
-
-def check_model(model: ModelConfig, task: Task) -> None:
-    """Refuses what no model can do on a task.
-
-    Raises:
-        UserError: it would see what it is to predict, or read out what is asked step by step.
-    """
-    if model.bidirectional and task.spec.predicts_next:
-        raise UserError(
-            f"model.bidirectional=true: task={task.name} predicts the next step, which a backward "
-            "cell would have seen"
-        )
-    if model.readout != "last" and task.spec.scope == "step":
-        raise UserError(
-            f"model.readout={model.readout}: task={task.name} predicts at every step, and this "
-            "makes one prediction of a whole sequence; leave model.readout=last"
-        )
-
-
-def build_task(config: Config) -> Task:
-    """The configured task, its data not loaded yet."""
-    task: Task = plugin_of(config, "task").cls(**knobs_of(config.task))
-    return task
-
-
-def make_cell(config: Config, input_size: int, hidden_size: int) -> RecurrentCell[Any]:
-    """The configured cell at an input size and a hidden size."""
-    knobs = {**knobs_of(config.cell), "hidden_size": hidden_size}
-    cell: RecurrentCell[Any] = plugin_of(config, "cell").cls(input_size, **knobs)
-    return cell
 
 
 def flatten_metrics(metrics: dict[str, dict[str, float]]) -> dict[str, float]:

@@ -16,12 +16,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from cells.base import CellError
+from harness.build import build_task, make_cell
 from harness.config import Config, register, resolve
 from harness.console import complain, say
 from harness.errors import UserError, nearest
 from harness.loggers import Mirrors
 from harness.overrides import check_overrides, compose_jobs
-from harness.run import Outcome, build_task, execute, make_cell, require_writable
+from harness.run import Outcome, execute, require_writable
 from harness.train import choose_device
 from tasks.base import TaskError
 

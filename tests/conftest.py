@@ -1,6 +1,7 @@
 """Fixtures that several folders of tests share."""
 
 import copy
+import gc
 import json
 import os
 import subprocess
@@ -86,3 +87,9 @@ def read_records(workplace: Path) -> Callable[[], list[dict]]:
         return [json.loads(path.read_text()) for path in paths]
 
     return read
+
+
+def pytest_collection_finish() -> None:
+    """Keeps what is there before the first test, all of torch, out of every garbage collection."""
+    gc.collect()
+    gc.freeze()

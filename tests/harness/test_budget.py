@@ -78,7 +78,7 @@ def test_the_solved_size_is_the_nearest_of_all_and_within_two_percent_or_refused
     variant = Variant(name)
     solved, refused = 0, 0
     smallest, *_, largest, _ = sizes.values()
-    for wanted in range(smallest, largest, (largest - smallest) // 8):
+    for wanted in range(smallest, largest, (largest - smallest) // 6):
         nearest = min(sizes, key=lambda hidden_size: abs(sizes[hidden_size] - wanted))
         if abs(sizes[nearest] - wanted) <= TOLERANCE * wanted:
             assert variant.solve(wanted) == nearest

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from harness.build import build_model, load_task
 from harness.cli import main
 from harness.config import resolve
 from harness.generate import command_of, config_of
 from harness.overrides import compose_jobs
-from harness.run import build_model, execute, load_task, prepare
+from harness.run import execute, prepare
 from harness.train import checkpoint_of, load_weights
 
 COUNTING = '''

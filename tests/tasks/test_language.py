@@ -15,9 +15,9 @@ import pytest
 import torch
 
 import tasks.language
+from harness.build import build_task
 from harness.config import register, resolve
 from harness.overrides import compose_jobs
-from harness.run import build_task
 from tasks.base import IGNORE_INDEX, Batch, TaskError, generator
 from tasks.common.ngrams import PRIOR
 from tasks.common.streams import EVAL_LENGTH
