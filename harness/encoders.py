@@ -21,10 +21,10 @@ CAUSAL_CONV = "causal_conv"
 
 
 def resolve_encoder(model: ModelConfig, spec: TaskSpec) -> ModelConfig:
-    """What `model.encoder` means for a task: `auto` becomes what fits, `none` gets their width.
+    """What `model.encoder` means for a task: for `auto` what fits, for `none` the inputs' width.
 
     Raises:
-        UserError: an embedding of features, or a linear layer of tokens or none.
+        UserError: an embedding of features; a linear layer of tokens, or none.
     """
     fitting = ("auto", "embedding") if spec.tokens else ("auto", "linear", "none")
     if model.encoder not in (*fitting, CAUSAL_CONV):
@@ -39,7 +39,7 @@ def resolve_encoder(model: ModelConfig, spec: TaskSpec) -> ModelConfig:
 
 
 def make_encoder(spec: TaskSpec, config: ModelConfig) -> nn.Module:
-    """Treats every step alone: an embedding of tokens, a linear layer of features or the bare."""
+    """Treats every step alone: an embedding of tokens, a linear layer of features, or nothing."""
     if config.encoder == "none":
         return nn.Identity()
     return (nn.Embedding if spec.tokens else nn.Linear)(spec.input_size, config.embedding_size)

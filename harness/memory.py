@@ -10,9 +10,9 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 def keep_freed_memory() -> None:
     """Lets the next tensor use the memory of the last, instead of fresh pages of the system.
 
-    By default glibc gives a large block back as soon as it is freed, and every step of training
-    pays for the system to map and clear the same megabytes again. With another C library than
-    glibc nothing changes. Nor do results: they do not depend on where a tensor lies.
+    By default glibc gives the topmost memory back when some megabytes of it are free, and every
+    step of training pays for the system to map and clear the same pages again. With another C
+    library nothing changes. Nor do results: they do not depend on where a tensor lies.
     """
     with suppress(OSError, AttributeError, TypeError):  # glibc alone has it
         mallopt = ctypes.CDLL(None).mallopt

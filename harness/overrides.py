@@ -209,7 +209,7 @@ def _is_open(override: Override) -> bool:
 def _group_of(override: Override) -> str | None:
     """The config group that an override chooses from, if it does."""
     group = override.get_key_element().lstrip("+~").partition("@")[0]
-    if "." in group:
+    if "." in group:  # the key of an option
         return None
     parent, _, name = group.rpartition("/")
     return group if name in _groups_in(GlobalHydra.instance().config_loader(), parent) else None
