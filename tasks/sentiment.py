@@ -53,9 +53,10 @@ class Sentiment(Classification, Synthetic):
 
     `dataset=movie_snippets` has 10,605 sentences from film reviews, which 20 people rated (Hutto &
     Gilbert, "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social Media Text",
-    2014): good with a mean rating above 0, else bad. `dataset=file` has lines of a label, a tab and
-    a text, with any labels. Both are split by a hash of each text into 80 % train, 10 % validation
-    and 10 % test; words are lower-cased, and those that training does not know share one id.
+    2014): good with a mean rating above 0, bad with one below; 37 of them have 0 and are left out.
+    `dataset=file` has lines of a label, a tab and a text, with any labels. Both are split by a hash
+    of each text into 80 % train, 10 % validation and 10 % test; words are lower-cased, and those
+    that training does not know share one id.
 
     Further test splits of the grammar, `clauses_<n>`, are two and four times as long.
 
@@ -197,10 +198,15 @@ class Sentiment(Classification, Synthetic):
 
 
 def read_snippets(path: Path) -> Splits[Review]:
-    """Reads lines of a number, a mean rating and a text; the text's hash splits them."""
+    """Reads lines of a number, a mean rating and a text; the text's hash splits them.
+
+    Texts rated 0 are neither good nor bad, and are left out.
+    """
     splits: Splits[Review] = Splits()
     for number, line in numbered_lines(path):
         _, rating, text = line.split("\t")
+        if float(rating) == 0:
+            continue
         label = "good" if float(rating) > 0 else "bad"
         review = Review(label, words(text), f"{path}, line {number}")
         getattr(splits, split_of(text)).append(review)
