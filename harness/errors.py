@@ -1,11 +1,18 @@
-"""Errors meant for the person at the keyboard: one line, exit code 2, no traceback."""
+"""Errors meant for the person at the keyboard."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """What was given cannot work; the message says what, where and what would be right."""
+    """What was given cannot work; the message says what, where and what would be right.
+
+    The command line prints it as one line, without a traceback, and exits with 2.
+    """
+
+
+class PluginError(Exception):
+    """A plugin does not keep the contract; the message says where and how to mend it."""
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

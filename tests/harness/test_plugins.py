@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from omegaconf import OmegaConf
 
-from harness import plugins as plugins_module
+from harness import discovery
 from harness.plugins import Plugin, registry
 
 BUILT_IN_CELLS = {"attention_gru", "gru", "lstm", "rnn", "torch_gru", "torch_lstm", "torch_rnn"}
@@ -181,7 +181,7 @@ def test_an_entry_point_without_a_distribution_goes_by_its_target(discover, monk
         point = SimpleNamespace(dist=None, value="somewhere:GRU", load=lambda: GRU)
         return [point] if group == "recurbench.cells" else []
 
-    monkeypatch.setattr(plugins_module, "entry_points", points)
+    monkeypatch.setattr(discovery, "entry_points", points)
     assert "somewhere:GRU" in only_error(discover)
 
 

@@ -23,7 +23,8 @@ from harness.conformance.cell.subject import (
     refusal,
 )
 from harness.conformance.findings import require
-from harness.plugins import PluginError, describe
+from harness.errors import PluginError
+from harness.plugins import describe
 
 
 def shapes(subject: Subject) -> None:

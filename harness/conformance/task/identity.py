@@ -14,7 +14,8 @@ from harness.conformance.findings import NotApplicable, require
 from harness.conformance.task.splits import example_files, own_file_knobs
 from harness.conformance.task.stranger import answer, ask_a_stranger
 from harness.conformance.task.subject import PART, ROWS, Subject, digest, first, prepared
-from harness.plugins import PluginError, describe
+from harness.errors import PluginError
+from harness.plugins import describe
 from tasks.base import Task, TaskError, TaskSpec
 
 
