@@ -13,14 +13,13 @@ from harness.conformance.task.identity import (
     fingerprint_follows_the_data,
     other_process,
 )
+from harness.conformance.task.references import oracle_is_best, references_are_played
 from harness.conformance.task.scores import (
     ignored_positions_do_not_matter,
     loss_is_a_finite_mean,
     metrics_add_up,
-    oracle_is_best,
     packed_is_one_by_one,
     primary_ranks,
-    references_are_played,
 )
 from harness.conformance.task.splits import learnt_from_train_alone, splits_do_not_overlap
 from harness.conformance.task.subject import Subject, offline
