@@ -10,7 +10,6 @@ from tasks.base import (
     TaskError,
     TaskSpec,
     dense,
-    one_hot_logits,
     require_positive,
 )
 from tasks.common.classification import Classification
@@ -121,14 +120,9 @@ class AssociativeRecall(Classification, Synthetic):
     def predictors(self) -> dict[str, Predictor]:
         """Always value 0; always the most frequent one of the pairs; the targets."""
         return {
-            "chance": lambda batch: self._always(batch, dense(batch.inputs)[:, 0] * 0),
-            "seen": lambda batch: self._always(
+            "chance": lambda batch: self.always(batch, dense(batch.inputs)[:, 0] * 0),
+            "seen": lambda batch: self.always(
                 batch, dense(batch.inputs)[:, 1 : 2 * self.pairs : 2].mode(1).values
             ),
             "optimal": self.oracle,
         }
-
-    def _always(self, batch: Batch, value: Tensor) -> Tensor:
-        """Outputs that say a value `(B,)` at every step."""
-        said = value[:, None].expand_as(dense(batch.inputs))
-        return one_hot_logits(said.flatten(), self.values)

@@ -130,8 +130,8 @@ class Copying(Classification, Synthetic):
                 "optimal": self.oracle,
             }
         return {
-            "chance": lambda batch: self._always(batch, dense(batch.inputs)[:, 0] * 0),
-            "bag": lambda batch: self._always(
+            "chance": lambda batch: self.always(batch, dense(batch.inputs)[:, 0] * 0),
+            "bag": lambda batch: self.always(
                 batch, dense(batch.inputs)[:, : self.symbols].mode(1).values
             ),
             "optimal": self.oracle,
@@ -141,11 +141,6 @@ class Copying(Classification, Synthetic):
     def _counted(self) -> int:
         """Scored steps of a sequence."""
         return self.symbols if self.score == "recall" else self.delay + 2 * self.symbols
-
-    def _always(self, batch: Batch, symbol: Tensor) -> Tensor:
-        """Outputs that say a symbol `(B,)` at every step."""
-        steps = dense(batch.inputs).shape[1]
-        return one_hot_logits(symbol.repeat_interleave(steps), self.alphabet)
 
     def _blanks_then_any(self, batch: Batch) -> Tensor:
         """Outputs that are sure of blanks, and of no symbol where one is due."""

@@ -10,7 +10,6 @@ from tasks.base import (
     TaskError,
     TaskSpec,
     dense,
-    one_hot_logits,
     require_positive,
 )
 from tasks.common.classification import Classification
@@ -107,8 +106,8 @@ class SelectiveCopying(Classification, Synthetic):
     def predictors(self) -> dict[str, Predictor]:
         """Always symbol 0; always the most frequent one of the sequence; the targets."""
         return {
-            "chance": lambda batch: self._always(batch, dense(batch.inputs)[:, 0] * 0),
-            "bag": lambda batch: self._always(batch, self._shown(batch).mode(1).values),
+            "chance": lambda batch: self.always(batch, dense(batch.inputs)[:, 0] * 0),
+            "bag": lambda batch: self.always(batch, self._shown(batch).mode(1).values),
             "optimal": self.oracle,
         }
 
@@ -116,8 +115,3 @@ class SelectiveCopying(Classification, Synthetic):
         """The symbols `(B, S)` of each sequence."""
         inputs = dense(batch.inputs)
         return inputs[inputs < self.alphabet].view(len(inputs), self.symbols)
-
-    def _always(self, batch: Batch, symbol: Tensor) -> Tensor:
-        """Outputs that say a symbol `(B,)` at every step."""
-        said = symbol[:, None].expand_as(dense(batch.inputs))
-        return one_hot_logits(said.flatten(), self.alphabet)
