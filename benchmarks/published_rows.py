@@ -93,7 +93,7 @@ ROWS = [
 
 def table(tracks: list[Track]) -> Iterator[str]:
     """The lines of the page's table; a row without records says so."""
-    yield "| row, `experiment=` | measure | floors | cell | published | ours | rate | training |"
+    yield "| row, `experiment=` | measure | floors | cell | published | ours | chosen | training |"
     yield "| --- | --- | --- | --- | --: | --: | --: | --: |"
     for row in ROWS:
         name = f"{row.title}, `{row.experiment}`"
@@ -107,7 +107,7 @@ def table(tracks: list[Track]) -> Iterator[str]:
                 yield (
                     f"| {name}{source} | {track.metric} | {floors} | `{entry.label}` "
                     f"| {_figure(row.published.get(entry.cell))} | {_ours(entry)} "
-                    f"| {entry.trial['lr']:g} of {entry.trials} | {entry.train_seconds:.0f} s |"
+                    f"| {_chosen(entry)} | {entry.train_seconds:.0f} s |"
                 )
                 name, source, floors = "", "", ""
 
@@ -121,6 +121,12 @@ def _ours(entry: Entry) -> str:
         return f"{_figure(entry.test)} ({entry.seeds} seed)"
     half = t.ppf(0.975, entry.seeds - 1) * entry.spread / sqrt(entry.seeds)
     return f"{_figure(entry.test)} ± {half:.1g}"
+
+
+def _chosen(entry: Entry) -> str:
+    decay = entry.trial["weight_decay"]
+    rate = f"{entry.trial['lr']:g}" + (f", decay {decay:g}" if decay else "")
+    return f"{rate}; of {entry.trials}"
 
 
 def _figure(score: float | None) -> str:

@@ -33,6 +33,25 @@ class Recorder(Callback):
         self.mirrors = mirrors
         self.curve: list[dict[str, float]] = []
         self._every = max(1, config.eval_every // 10)
+        self._before = 0
+
+    def step(self, trainer: Trainer) -> int:
+        """Steps done so far, those before an interruption too."""
+        return self._before + trainer.global_step
+
+    def state_dict(self) -> dict[str, Any]:
+        """What goes on when an interrupted training does."""
+        return {"curve": self.curve, "every": self._every, "seconds": self.watch.seconds()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on after the last point of a curve, which the mirrors are shown first."""
+        self._every = state_dict["every"]
+        self.watch.add(state_dict["seconds"])
+        self.curve = state_dict["curve"]
+        for point in self.curve:
+            values = {key: value for key, value in point.items() if key not in ("step", "seconds")}
+            self.mirrors.log(int(point["step"]), values)
+        self._before = int(self.curve[-1]["step"])
 
     def on_train_batch_start(self, *_: Any) -> None:
         """Training time goes on here after an evaluation."""
@@ -41,7 +60,7 @@ class Recorder(Callback):
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Adds a point now and then, and stops at the limit of steps or seconds."""
         assert isinstance(pl_module, SequenceModule)
-        step = trainer.global_step
+        step = self.step(trainer)
         steps, seconds = self.config.max_steps, self.config.max_seconds
         if (steps and step >= steps) or (seconds and self.watch.seconds() >= seconds):
             trainer.should_stop = True  # Lightning evaluates once more before it ends
@@ -59,7 +78,7 @@ class Recorder(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Adds the validation metrics to the curve."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self._add(trainer.global_step, metrics)
+        self._add(self.step(trainer), metrics)
 
     def _add(self, step: int, point: Point) -> None:
         self.mirrors.log(step, point)
@@ -114,11 +133,8 @@ class Reporter(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         """Moves the bar when the curve has a new point."""
-        if (
-            self._bar
-            and self.recorder.curve
-            and self.recorder.curve[-1]["step"] == trainer.global_step
-        ):
+        curve = self.recorder.curve
+        if self._bar and curve and curve[-1]["step"] == self.recorder.step(trainer):
             self._bar.update(self._task, completed=self._done(), state=self._state())
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -72,6 +72,7 @@ class TrainConfig:
     patience: int | None = at_least(1)
     gradient_clip: float | None = above(0)
     keep_checkpoint: bool = field(default=MISSING, metadata={"identity": False})
+    save_every: float | None = field(default=MISSING, metadata={"at_least": 0, "identity": False})
 
 
 @dataclass

@@ -36,6 +36,10 @@ class Stopwatch:
         self._total = self.seconds()
         self._since = None
 
+    def add(self, seconds: float) -> None:
+        """Counts what an earlier watch had counted."""
+        self._total += seconds
+
     def seconds(self) -> float:
         """Counted so far, with all queued work done."""
         if self._since is None:

@@ -70,6 +70,29 @@ class SequenceModule(LightningModule):
         self._loss_sum, self._loss_count = torch.zeros_like(self._loss_sum), 0
         return mean
 
+    def progress(self) -> dict[str, Any]:
+        """The weights, and what the steps so far have left behind beside them."""
+        states = self._states.get("train")
+        return {
+            "weights": self.model.state_dict(),
+            "tokens": self.tokens,
+            "loss": (self._loss_sum, self._loss_count),
+            "finite": self.finite,
+            "state": states and [[list(state) for state in layer] for layer in states],
+        }
+
+    def take_up(self, progress: dict[str, Any]) -> None:
+        """Goes on from what `progress` said."""
+        self.model.load_state_dict(progress["weights"])
+        self.tokens, self.finite = progress["tokens"], progress["finite"]
+        self._loss_sum, self._loss_count = progress["loss"]
+        if progress["state"]:
+            kinds = self.model.initial_state(1)
+            self._states["train"] = [
+                [type(kind)(*(leaf.to(self.device) for leaf in state)) for kind, state in layer]
+                for layer in map(zip, kinds, progress["state"])
+            ]
+
     def configure_gradient_clipping(
         self,
         optimizer: Optimizer,

@@ -20,7 +20,7 @@ from harness.loggers import Mirrors, RunInfo
 from harness.memory import keep_freed_memory
 from harness.model import SequenceModel
 from harness.module import higher_is_better
-from harness.train import Training, checkpoint_of, checkpoints_of, choose_device
+from harness.train import Training, checkpoint_of, choose_device, unfinished_of
 from tasks.base import Task
 
 
@@ -96,8 +96,11 @@ class Prepared:
         say(f"{self.title}  [{self.identity.run_id}]")
         mirrors = Mirrors(config)
         mirrors.start(self._info())
-        folder = checkpoints_of(config.results_dir, self.identity.run_id)
-        training = Training(config, self.task, self.model, device, mirrors, folder, self.title)
+        training = Training(
+            config, self.task, self.model, device, mirrors, self.title,
+            unfinished=unfinished_of(config.results_dir, self.identity.run_id),
+            kept=checkpoint_of(config.results_dir, self.identity.run_id),
+        )  # fmt: skip
         status, error = "failed", None
         try:
             try:
@@ -112,6 +115,7 @@ class Prepared:
                 "metrics": training.module.results,
                 "curve": training.recorder.curve,
                 "cost": training.cost(),
+                "resumed_after": training.resumed_after,
                 "logger": mirrors.entries,
             }
             records.write(path, record)

@@ -41,6 +41,8 @@ def print_record(record: records.Record) -> None:
         f"[bold]{record['status']}[/], {record['started_at']} to {record['finished_at']}",
         soft_wrap=True,
     )
+    if record.get("resumed_after"):  # older records do not say
+        console.print(f"cut off, and went on after step {record['resumed_after']}")
     if record["metrics"]:
         console.print(_metrics(record))
     for section in SECTIONS:

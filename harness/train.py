@@ -22,26 +22,38 @@ from harness.errors import UserError
 from harness.loggers import Mirrors
 from harness.model import SequenceModel
 from harness.module import SequenceModule, higher_is_better
+from harness.resume import Resumption
 from harness.seeds import seeded
 from tasks.base import Task
 
 BEST = "best"
 """The name of a run's one checkpoint, without its ending."""
 
+PROGRESS = "progress.pt"
+"""The name of what a training is continued from."""
+
 PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed"}
 
 
 @dataclass
 class Training:
-    """One training under way; what it measured stays readable when it breaks off."""
+    """One training under way; what it measured stays readable when it breaks off.
+
+    Attributes:
+        title: the run in a few words.
+        unfinished: the folder of what is saved on the way.
+        kept: where the checkpoint goes if it is to stay.
+        resumed_after: the step after which it went on, if it had been cut off.
+    """
 
     config: Config
     task: Task
     model: SequenceModel
     device: torch.device
     mirrors: Mirrors
-    checkpoints: Path
     title: str
+    unfinished: Path
+    kept: Path
 
     def __post_init__(self) -> None:
         self.module = SequenceModule(
@@ -50,21 +62,33 @@ class Training:
         self.watch = Stopwatch(self.device)
         self.memory = PeakMemory(self.device)
         self.recorder = Recorder(self.config.train, self.watch, self.mirrors)
+        self.resumed_after: int | None = None
 
     def run(self) -> None:
         """Fits, then evaluates the best checkpoint on `val`, `test` and further test splits.
 
-        The checkpoint stays only if that is asked for and all went well.
+        A training that was cut off, by a person or a cluster, goes on where it was last saved.
+        What it saved goes once it ends; the checkpoint stays if that is asked for.
         """
-        shutil.rmtree(self.checkpoints, ignore_errors=True)
-        keep = False
+        if self.config.rerun:
+            _discard(self.unfinished)
         try:
             with seeded(self.config.seed, "dropout"):
-                self.test(self.fit())
-            keep = self.config.train.keep_checkpoint
-        finally:
-            if not keep:
-                shutil.rmtree(self.checkpoints, ignore_errors=True)
+                best = self.fit()
+                self.test(best)
+        except (KeyboardInterrupt, SystemExit):
+            if not (self.unfinished / PROGRESS).exists():
+                _discard(self.unfinished)
+            raise
+        except Exception:
+            _discard(self.kept.parent)
+            _discard(self.unfinished)
+            raise
+        _discard(self.kept.parent)
+        if self.config.train.keep_checkpoint:
+            self.kept.parent.mkdir(parents=True)
+            shutil.move(best, self.kept)
+        _discard(self.unfinished)
 
     def fit(self) -> Path:
         """Trains up to a limit; gives the checkpoint that was best on `val`.
@@ -75,15 +99,22 @@ class Training:
         """
         train, monitor = self.config.train, self.module.monitor
         mode = "max" if higher_is_better(self.task) else "min"
-        best = ModelCheckpoint(self.checkpoints, BEST, monitor, mode=mode, save_weights_only=True)
-        reporter = Reporter(train, self.recorder, self.title)
-        callbacks: list[Callback] = [self.recorder, reporter, best]
+        best = ModelCheckpoint(self.unfinished, BEST, monitor, mode=mode, save_weights_only=True)
+        keepers: list[Callback] = [self.recorder, best]
         if train.patience is not None:
-            callbacks.append(EarlyStopping(monitor, patience=train.patience, mode=mode))
+            keepers.append(EarlyStopping(monitor, patience=train.patience, mode=mode))
+        file, weights = self.unfinished / PROGRESS, self.unfinished / f"{BEST}.ckpt"
+        resumption = Resumption(file, weights, train.save_every, self.device, keepers)
+        self.resumed_after = resumption.step or None
+        if self.resumed_after is None:
+            _discard(self.unfinished)
+        reporter = Reporter(train, self.recorder, self.title)
         with quiet_lightning(), honest_exits():
-            trainer = self._trainer(callbacks)
+            # Before the recorder, whose clock stands still until it is told of the next step.
+            trainer = self._trainer([resumption, *keepers, reporter])
             # Loaders, not the datamodule: its data is loaded, and fit would load it again.
-            trainer.fit(self.module, self.task.train_dataloader(), self.task.val_dataloader())
+            batches = self.task.train_dataloader().since(resumption.step)
+            trainer.fit(self.module, batches, self.task.val_dataloader())
         return Path(best.best_model_path)
 
     def test(self, checkpoint: Path) -> None:
@@ -125,14 +156,14 @@ class Training:
         }
 
 
-def checkpoints_of(results_dir: str | Path, run_id: str) -> Path:
-    """The folder where a run's checkpoint is, while it trains and if it is kept."""
-    return Path(results_dir) / "checkpoints" / run_id
+def unfinished_of(results_dir: str | Path, run_id: str) -> Path:
+    """The folder of what a run saves while it trains."""
+    return Path(results_dir) / "unfinished" / run_id
 
 
 def checkpoint_of(results_dir: str | Path, run_id: str) -> Path:
     """The file where a run's checkpoint is if it is kept."""
-    return checkpoints_of(results_dir, run_id) / f"{BEST}.ckpt"
+    return Path(results_dir) / "checkpoints" / run_id / f"{BEST}.ckpt"
 
 
 def load_weights(model: SequenceModel, checkpoint: Path) -> None:
@@ -156,6 +187,10 @@ def choose_device(accelerator: str) -> torch.device:
     if accelerator == "gpu" and not available:
         raise UserError("trainer=gpu: no CUDA device is available; use trainer=cpu or trainer=auto")
     return torch.device("cuda" if available and accelerator != "cpu" else "cpu")
+
+
+def _discard(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -257,6 +257,11 @@ class Batches:
     ) -> None:
         self.make, self.count, self.epoch = make, count, epoch
 
+    def since(self, position: int) -> "Batches":
+        """Those of a training without end that come at a position and after."""
+        assert self.count is None
+        return Batches(lambda later: self.make(position + later))
+
     def __iter__(self) -> Iterator[Batch]:
         position = 0
         while self.count is None or position < self.count:

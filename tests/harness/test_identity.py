@@ -43,6 +43,7 @@ INDIFFERENT = [
     "sweep=a_name",
     "rerun=true",
     "train.keep_checkpoint=true",
+    "train.save_every=5",
 ]
 
 
