@@ -39,37 +39,42 @@ def read_knobs(cls: type) -> Iterator[Knob]:
     """
     try:
         hints = typing.get_type_hints(inspect.getattr_static(cls, "__init__"))
+        for parameter in inspect.signature(cls).parameters.values():
+            if parameter.name != PROVIDED:
+                yield _read_knob(parameter, hints)
     except NameError as error:
         raise PluginError(f"{where(cls)}: a knob's type: {error}; import it") from error
-    for parameter in inspect.signature(cls).parameters.values():
-        if parameter.name == PROVIDED:
-            continue
-        place = f"{where(cls)}: constructor argument {parameter.name!r}"
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            raise PluginError(f"{place}: name each knob instead of using * or **")
-        if parameter.name == "name":
-            raise PluginError(f"{place}: rename it, `name` is the plugin's own")
-        if parameter.name not in hints:
-            raise PluginError(f"{place} has no type; annotate it, as in `window: int = 16`")
-        if parameter.default is parameter.empty:
-            raise PluginError(f"{place} has no default; give it one, as in `window: int = 16`")
-        annotation = hints[parameter.name]
-        if _is_choice(annotation):
-            knob = Knob(parameter.name, str, parameter.default, typing.get_args(annotation))
-        elif _supported(annotation):
-            knob = Knob(parameter.name, annotation, parameter.default)
-        else:
-            raise PluginError(
-                f"{place}: a configuration cannot hold {annotation}; use int, float, bool, str, "
-                "a Literal of strings, a list of these, or one of these | None"
-            )
-        fits = knob.default in knob.choices if knob.choices else _fits(knob.default, knob.type)
-        if not fits:
-            raise PluginError(
-                f"{place}: its default {knob.default!r} is not of its type {knob.type_name}; "
-                f"change one, as in `{knob.name}: int | None = None`"
-            )
-        yield knob
+    except PluginError as error:  # finding the place takes long, so that only errors have it
+        raise PluginError(f"{where(cls)}: constructor argument {error}") from error
+
+
+def _read_knob(parameter: inspect.Parameter, hints: dict[str, Any]) -> Knob:
+    name = repr(parameter.name)
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        raise PluginError(f"{name}: name each knob instead of using * or **")
+    if parameter.name == "name":
+        raise PluginError(f"{name}: rename it, `name` is the plugin's own")
+    if parameter.name not in hints:
+        raise PluginError(f"{name} has no type; annotate it, as in `window: int = 16`")
+    if parameter.default is parameter.empty:
+        raise PluginError(f"{name} has no default; give it one, as in `window: int = 16`")
+    annotation = hints[parameter.name]
+    if _is_choice(annotation):
+        knob = Knob(parameter.name, str, parameter.default, typing.get_args(annotation))
+    elif _supported(annotation):
+        knob = Knob(parameter.name, annotation, parameter.default)
+    else:
+        raise PluginError(
+            f"{name}: a configuration cannot hold {annotation}; use int, float, bool, str, "
+            "a Literal of strings, a list of these, or one of these | None"
+        )
+    fits = knob.default in knob.choices if knob.choices else _fits(knob.default, knob.type)
+    if not fits:
+        raise PluginError(
+            f"{name}: its default {knob.default!r} is not of its type {knob.type_name}; "
+            f"change one, as in `{knob.name}: int | None = None`"
+        )
+    return knob
 
 
 def _is_choice(annotation: Any) -> bool:
