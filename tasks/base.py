@@ -258,9 +258,13 @@ class Batches:
         self.make, self.count, self.epoch = make, count, epoch
 
     def since(self, position: int) -> "Batches":
-        """Those of a training without end that come at a position and after."""
-        assert self.count is None
-        return Batches(lambda later: self.make(position + later))
+        """Those at a position and after, without end: if they are counted, they come again."""
+
+        def make(later: int) -> Batch:
+            at = position + later
+            return self.make(at if self.count is None else at % self.count)
+
+        return Batches(make)
 
     def __iter__(self) -> Iterator[Batch]:
         position = 0
