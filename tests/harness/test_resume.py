@@ -35,8 +35,8 @@ VARIED = {
         "optimizer.lr=1",
     ],
     "the state carried from batch to batch": [
-        "task=language", "task.length=5", "task.eval_streams=2", "cell=attention_gru",
-        "model.depth=2", "model.encoder=causal_conv",
+        "task=language", "task.dataset=file", "task.file=text.txt", "task.length=5",
+        "task.eval_streams=2", "cell=attention_gru", "model.depth=2", "model.encoder=causal_conv",
     ],
     "epochs of packed sequences": [
         "task=digits", "cell=lstm", "model.bidirectional=true", "model.readout=attention",
@@ -76,6 +76,7 @@ def test_a_run_that_was_cut_off_twice_ends_as_if_it_had_not_been(
     options: list[str], cut_off: Callable, configure: Callable, workplace: Path,
     read_records: Callable, capsys: pytest.CaptureFixture,
 ) -> None:  # fmt: skip
+    (workplace / "text.txt").write_text("she sells sea shells on the sea shore\n" * 30)
     config = configure("logger=none", *options, *SHORT)
     assert execute(config).ok
     (undisturbed,) = read_records()
@@ -214,7 +215,7 @@ def test_a_killed_program_goes_on_by_the_same_command(
 ) -> None:
     command = [
         sys.executable, "-m", "harness.cli", "run", "logger=none", "task.eval_sequences=20",
-        "train.max_steps=400", "train.eval_every=20", "train.save_every=0",
+        "train.max_steps=200", "train.eval_every=20", "train.save_every=0",
     ]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -228,6 +229,6 @@ def test_a_killed_program_goes_on_by_the_same_command(
     assert "step 20/" not in done.stdout
     (path,) = (workplace / "results/runs").rglob("*.json")
     record = json.loads(path.read_text())
-    assert record["cost"]["steps"] == 400
+    assert record["cost"]["steps"] == 200
     assert main(["show", path.stem]) == 0
     assert f"went on after step {record['resumed_after']}" in capsys.readouterr().out
