@@ -147,6 +147,17 @@ def test_what_cannot_be_continued_is_said_and_starts_anew(
     assert record["cost"]["tokens"] == 11 * 4 * 25
 
 
+def test_the_best_checkpoint_is_the_one_of_when_it_was_saved(
+    cut_off: Callable, configure: Callable, workplace: Path
+) -> None:
+    # Nothing is better than the first evaluation when nothing is learnt.
+    config = configure("logger=none", *VARIED["copying"], *SHORT, "optimizer.lr=1e-12")
+    cut_off(lambda: execute(config), 5)
+    (best,) = (workplace / "results/unfinished").rglob("*.ckpt")
+    best.unlink()
+    assert execute(config).ok
+
+
 def test_rerun_starts_anew(
     config: Any, progress: Path, configure: Callable, capsys: pytest.CaptureFixture
 ) -> None:
