@@ -18,7 +18,7 @@ def describe_environment(device: torch.device, trainer: TrainerConfig) -> dict[s
     return {
         "recurbench": version("recurbench"),
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "lightning": version("pytorch-lightning"),
         "cuda": torch.version.cuda,
         "device": device.type,

@@ -3,8 +3,7 @@
 import os
 import pickle
 import time
-from collections.abc import Sequence
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +13,23 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from harness.console import complain, say
 from harness.module import SequenceModule
 
+MUST_AGREE = "recurbench", "git_commit", "torch", "lightning", "device", "threads"
+"""Of the environment: what a record says of it must hold for all steps of the run."""
+
 
 class Resumption(Callback):
     """Saves a training to a file now and then, and at its start takes up what is there.
 
     Training batches follow from their position and dropout from its generator, so that a training
     that was cut off gives on a CPU what it would have given. Saved is after an evaluation, before
-    the next step; a file of other software or of another device, or a damaged one, is given up with
-    a word about it.
+    the next step; a file of other software, another device or number of threads, or a damaged one,
+    is given up with a word about it.
 
     Args:
         file: where the training is saved.
         best: where the weights are that were best on validation so far.
         every: least seconds between two savings; None saves nothing.
-        device: that the training runs on.
+        environment: where the training runs, as its record says it.
         keepers: further callbacks whose state goes with it, always in the same order.
 
     Attributes:
@@ -39,14 +41,12 @@ class Resumption(Callback):
         file: Path,
         best: Path,
         every: float | None,
-        device: torch.device,
+        environment: Mapping[str, Any],
         keepers: Sequence[Callback],
     ) -> None:
         self.file, self.best, self.every, self.keepers = file, best, every, keepers
         self._made_with = {
-            "recurbench": version("recurbench"),
-            "torch": str(torch.__version__),
-            "device": device.type,
+            **{name: environment[name] for name in MUST_AGREE},
             "folder": str(file.parent.resolve()),
         }
         self._found = self._read()

@@ -18,6 +18,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from harness.callbacks import Recorder, Reporter
 from harness.config import Config
 from harness.cost import PeakMemory, Stopwatch, model_cost
+from harness.environment import describe_environment
 from harness.errors import UserError
 from harness.loggers import Mirrors
 from harness.model import SequenceModel
@@ -104,7 +105,8 @@ class Training:
         if train.patience is not None:
             keepers.append(EarlyStopping(monitor, patience=train.patience, mode=mode))
         file, weights = self.unfinished / PROGRESS, self.unfinished / f"{BEST}.ckpt"
-        resumption = Resumption(file, weights, train.save_every, self.device, keepers)
+        environment = describe_environment(self.device, self.config.trainer)
+        resumption = Resumption(file, weights, train.save_every, environment, keepers)
         self.resumed_after = resumption.step or None
         if self.resumed_after is None:
             _discard(self.unfinished)

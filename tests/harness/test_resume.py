@@ -118,9 +118,12 @@ def empty(content: dict, path: Path) -> None:
     path.write_bytes(b"")
 
 
-def make_with_another_torch(content: dict, path: Path) -> None:
-    content["made_with"]["torch"] = "1.0"
-    torch.save(content, path)
+def make_with_another(name: str, value: object) -> Callable[[dict, Path], None]:
+    def change(content: dict, path: Path) -> None:
+        content["made_with"][name] = value
+        torch.save(content, path)
+
+    return change
 
 
 @pytest.mark.parametrize(
@@ -128,7 +131,9 @@ def make_with_another_torch(content: dict, path: Path) -> None:
     [
         (damage, "cannot be read"),
         (empty, "cannot be read"),
-        (make_with_another_torch, f"torch was 1.0 and is {torch.__version__}"),
+        (make_with_another("torch", "1.0"), f"torch was 1.0 and is {torch.__version__}"),
+        (make_with_another("device", "cuda"), "device was cuda and is cpu"),
+        (make_with_another("git_commit", "abc"), "git_commit was abc and is "),
     ],
 )
 def test_what_cannot_be_continued_is_said_and_starts_anew(
