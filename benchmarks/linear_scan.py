@@ -17,13 +17,13 @@ import alternating
 import torch
 from torch import Tensor
 
-from cells.base import RecurrentCell
-from cells.lru import LRU
-from cells.min_gru import MinGRU
-from cells.min_lstm import MinLSTM
-from cells.rg_lru import RGLRU
-from cells.s5 import S5
-from harness.memory import keep_freed_memory
+from recurbench.cells.base import RecurrentCell
+from recurbench.cells.lru import LRU
+from recurbench.cells.min_gru import MinGRU
+from recurbench.cells.min_lstm import MinLSTM
+from recurbench.cells.rg_lru import RGLRU
+from recurbench.cells.s5 import S5
+from recurbench.harness.run.memory import keep_freed_memory
 
 CELLS = {cls.name: cls for cls in (MinGRU, MinLSTM, RGLRU, LRU, S5)}
 SHAPES = [  # T, B, H

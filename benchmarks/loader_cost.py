@@ -17,12 +17,12 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from harness.config import register, resolve
-from harness.module import SequenceModule
-from harness.optimizers import build_optimizer
-from harness.overrides import compose_jobs
-from harness.plugins import registry
-from harness.run import prepare
+from recurbench.harness.config.compose import compose_jobs
+from recurbench.harness.config.sections import register, resolve
+from recurbench.harness.plugins.registry import registry
+from recurbench.harness.run.execute import prepare
+from recurbench.harness.run.module import SequenceModule
+from recurbench.harness.run.optimizers import build_optimizer
 
 AIM = 0.1
 """The largest share that is not marked."""

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
-from cells.torch_layers import TorchGRU, TorchLayer, TorchLSTM, TorchRNN
+from recurbench.cells.torch_layers import TorchGRU, TorchLayer, TorchLSTM, TorchRNN
 
 SHAPES = [  # B, shortest, longest, H
     (32, 5, 50, 64),

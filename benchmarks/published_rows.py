@@ -14,8 +14,8 @@ from typing import Any
 
 from scipy.stats import t
 
-from harness.leaderboard import Entry, Track, build_tracks
-from harness.records import Damaged, read_all
+from recurbench.harness.results.record import Damaged, read_all
+from recurbench.harness.results.tracks import Entry, Track, build_tracks
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reproductions.md"

@@ -19,12 +19,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from harness.config import Config, register, resolve
-from harness.loggers import Mirrors
-from harness.optimizers import build_optimizer
-from harness.overrides import compose_jobs
-from harness.run import Prepared, prepare
-from harness.train import Training
+from recurbench.harness.config.compose import compose_jobs
+from recurbench.harness.config.sections import Config, register, resolve
+from recurbench.harness.run.execute import Prepared, prepare
+from recurbench.harness.run.loggers import Mirrors
+from recurbench.harness.run.optimizers import build_optimizer
+from recurbench.harness.run.training import Training
 
 
 def bare_loop(prepared: Prepared, steps: int) -> float:

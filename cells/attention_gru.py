@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cells.base import HiddenState, RecurrentCell, require_at_least_one, require_choice
-from cells.gru import GRU
-from cells.window import WINDOWS, Windows, head_of, mix, push
+from recurbench.cells.base import HiddenState, RecurrentCell, require_at_least_one, require_choice
+from recurbench.cells.gru import GRU
+from recurbench.cells.parts.window import WINDOWS, Windows, head_of, mix, push
 
 
 class AttentionState(NamedTuple):
-    """The GRU's state and two ring buffers; `cells.window.push` says what lies where."""
+    """The GRU's state and two ring buffers; `parts.window.push` says what lies where."""
 
     h: Tensor  # (B, H)
     memory: Tensor  # (B, W, H), the last hidden states

@@ -6,7 +6,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from cells.base import RecurrentCell
+from recurbench.cells.base import RecurrentCell
 
 
 class NoState(NamedTuple):

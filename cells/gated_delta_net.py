@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cells.base import RecurrentCell, require_at_least_one, require_choice
-from cells.chunks import fold_chunks
+from recurbench.cells.base import RecurrentCell, require_at_least_one, require_choice
+from recurbench.cells.parts.chunks import fold_chunks
 
 EPSILON = 1e-6
 """Added to squared norms, so that a vector of zeros has a gradient."""

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cells.base import HiddenState
-from cells.stacked_gates import StackedGates
+from recurbench.cells.base import HiddenState
+from recurbench.cells.parts.stacked_gates import StackedGates
 
 
 class GRU(StackedGates[HiddenState]):

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from cells.stacked_gates import StackedGates
+from recurbench.cells.parts.stacked_gates import StackedGates
 
 
 class BlendedState(NamedTuple):

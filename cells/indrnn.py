@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from cells.base import HiddenState, RecurrentCell, require_at_least_one, require_choice
-from cells.rnn import NONLINEARITIES
+from recurbench.cells.base import HiddenState, RecurrentCell, require_at_least_one, require_choice
+from recurbench.cells.rnn import NONLINEARITIES
 
 
 class IndRNN(RecurrentCell[HiddenState]):

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cells.base import CellError
-from cells.gru import GRU
-from cells.lstm import LSTM
-from cells.rnn import RNN
+from recurbench.cells.base import CellError
+from recurbench.cells.gru import GRU
+from recurbench.cells.lstm import LSTM
+from recurbench.cells.rnn import RNN
 
 KERAS_ORDERS = {GRU: (1, 0, 2), LSTM: (0, 1, 2, 3), RNN: (0,)}
 """Where Keras's gates (GRU z, r, h; LSTM i, f, c, o) lie in ours; each order undoes itself."""

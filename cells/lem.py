@@ -5,8 +5,8 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from cells.base import CellError
-from cells.stacked_gates import StackedGates
+from recurbench.cells.base import CellError
+from recurbench.cells.parts.stacked_gates import StackedGates
 
 
 class LEMState(NamedTuple):

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cells.base import HiddenState, RecurrentCell
+from recurbench.cells.base import HiddenState, RecurrentCell
 
 
 class LiGRU(RecurrentCell[HiddenState]):

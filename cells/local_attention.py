@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cells.base import RecurrentCell, require_at_least_one, require_choice
-from cells.window import WINDOWS, Windows, head_of, mix, push
+from recurbench.cells.base import RecurrentCell, require_at_least_one, require_choice
+from recurbench.cells.parts.window import WINDOWS, Windows, head_of, mix, push
 
 
 class LocalAttentionState(NamedTuple):
-    """Two ring buffers; `cells.window.push` says what lies where."""
+    """Two ring buffers; `parts.window.push` says what lies where."""
 
     keys: Tensor  # (B, W, H), of the last inputs
     values: Tensor  # (B, W, H)

@@ -6,8 +6,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from cells.base import CellError
-from cells.linear_recurrence import ComplexRecurrence, Kernel, widen
+from recurbench.cells.base import CellError
+from recurbench.cells.parts.linear_recurrence import ComplexRecurrence, Kernel, widen
 
 
 class LRU(ComplexRecurrence):

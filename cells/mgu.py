@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from cells.base import HiddenState
-from cells.stacked_gates import StackedGates
+from recurbench.cells.base import HiddenState
+from recurbench.cells.parts.stacked_gates import StackedGates
 
 
 class MGU(StackedGates[HiddenState]):

@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from cells.base import require_choice
-from cells.linear_recurrence import Kernel, RealRecurrence, widen
+from recurbench.cells.base import require_choice
+from recurbench.cells.parts.linear_recurrence import Kernel, RealRecurrence, widen
 
 
 class MinGRU(RealRecurrence):

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cells.base import require_choice
-from cells.linear_recurrence import Kernel, RealRecurrence, widen
-from cells.min_gru import positive
+from recurbench.cells.base import require_choice
+from recurbench.cells.min_gru import positive
+from recurbench.cells.parts.linear_recurrence import Kernel, RealRecurrence, widen
 
 
 class MinLSTM(RealRecurrence):

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cells.base import HiddenState, RecurrentCell, fold, require_choice
+from recurbench.cells.base import HiddenState, RecurrentCell, fold, require_choice
 
 
 class SkewExponential(torch.autograd.Function):

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cells.linear_recurrence import Kernel, RealRecurrence, widen
+from recurbench.cells.parts.linear_recurrence import Kernel, RealRecurrence, widen
 
 C = 8.0
 """The paper's constant c, by which the recurrence gate can sharpen a decay."""

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from cells.base import HiddenState, require_choice
-from cells.stacked_gates import StackedGates
+from recurbench.cells.base import HiddenState, require_choice
+from recurbench.cells.parts.stacked_gates import StackedGates
 
 NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu}
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cells.base import RecurrentCell, require_at_least_one, require_choice
+from recurbench.cells.base import RecurrentCell, require_at_least_one, require_choice
 
 NOTHING_STORED = -1e4
 """The stabiliser m before the first step: far below any log i, and a number in half precision."""

@@ -9,9 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from cells.base import HiddenState, RecurrentCell, StateT, fold_parts, map_state, require_choice
-from cells.lstm import LSTMState
-from cells.rnn import NONLINEARITIES
+from recurbench.cells.base import (
+    HiddenState,
+    RecurrentCell,
+    StateT,
+    fold_parts,
+    map_state,
+    require_choice,
+)
+from recurbench.cells.lstm import LSTMState
+from recurbench.cells.rnn import NONLINEARITIES
 
 WORTH = 4
 """Steps that a stretch must have on average, for its call to take less time than it saves."""
@@ -80,7 +87,7 @@ class _HiddenLayer(TorchLayer[HiddenState]):
 class TorchGRU(_HiddenLayer):
     """`nn.GRU` (Cho et al. 2014, https://arxiv.org/abs/1406.1078).
 
-    The equations of `cells.gru.GRU` with `reset_after=True`, among them::
+    The equations of `recurbench.cells.gru.GRU` with `reset_after=True`, among them::
 
         n  = tanh(W_in x + b_in + r * (W_hn h + b_hn))
         h' = (1 - z) * n + z * h,   y = h'
@@ -107,7 +114,7 @@ class TorchGRU(_HiddenLayer):
 class TorchLSTM(TorchLayer[LSTMState]):
     """`nn.LSTM` (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
 
-    The equations of `cells.lstm.LSTM` as it is by default, among them::
+    The equations of `recurbench.cells.lstm.LSTM` as it is by default, among them::
 
         c' = f * c + i * g
         h' = o * tanh(c'),   y = h'
@@ -153,7 +160,7 @@ class TorchLSTM(TorchLayer[LSTMState]):
 class TorchRNN(_HiddenLayer):
     """`nn.RNN` (Elman 1990, "Finding structure in time").
 
-    The equation of `cells.rnn.RNN`::
+    The equation of `recurbench.cells.rnn.RNN`::
 
         h' = φ(W_ih x + b_ih + W_hh h + b_hh),   y = h'
 

@@ -1,1 +1,1 @@
-"""The Hydra configuration; a package so that Hydra finds it as `pkg://conf` in a wheel too."""
+"""The Hydra configuration; a package, so that Hydra finds it as `pkg://recurbench.conf`."""

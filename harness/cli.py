@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.console import complain, say
-from harness.errors import UserError, nearest
+from recurbench.harness.console import complain, say
+from recurbench.harness.errors import UserError, nearest
 
 RUN_HELP = """\
 train, or with -m sweep over the cross product of comma-separated values
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _dispatch(arguments: list[str]) -> int:
     if arguments[:1] == ["run"] and not {"-h", "--help"} & set(arguments):
-        from harness.sweep import run
+        from recurbench.harness.commands.run import run
 
         return run(arguments[1:])
     options = _parser().parse_args(arguments)
@@ -151,9 +151,9 @@ def _add_number(
 
 
 def _leaderboard(options: argparse.Namespace) -> int:
-    from harness.leaderboard import build_tracks
-    from harness.records import Damaged, read_all
-    from harness.report import ENDINGS, FORMATS, as_terminal
+    from recurbench.harness.results.record import Damaged, read_all
+    from recurbench.harness.results.report import ENDINGS, FORMATS, as_terminal
+    from recurbench.harness.results.tracks import build_tracks
 
     ending = options.output.suffix if options.output else ""
     form = options.format or ENDINGS.get(ending, "terminal")
@@ -184,34 +184,34 @@ def _leaderboard(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from harness.listing import print_plugins
+    from recurbench.harness.commands.list import print_plugins
 
     print_plugins([options.kind.removesuffix("s")] if options.kind else ["cell", "task"])
     return 0
 
 
 def _check(options: argparse.Namespace) -> int:
-    from harness.check import check
+    from recurbench.harness.commands.check import check
 
     return check(options.kind, options.arguments, options.property, options.verbose)
 
 
 def _new(options: argparse.Namespace) -> int:
-    from harness.scaffold import new
+    from recurbench.harness.commands.new import new
 
     new(options.kind, options.name, options.out_of_tree)
     return 0
 
 
 def _show(options: argparse.Namespace) -> int:
-    from harness.show import find_record, print_record
+    from recurbench.harness.commands.show import find_record, print_record
 
     print_record(find_record(options.results / "runs", options.run_id))
     return 0
 
 
 def _generate(options: argparse.Namespace) -> int:
-    from harness.generate import Sampling, generate
+    from recurbench.harness.commands.generate import Sampling, generate
 
     sampling = Sampling(
         options.prompt, options.length, options.temperature, options.top_k, options.seed

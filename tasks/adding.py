@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import MetricCollection
 
-from tasks.base import Batch, Predictor, TaskError, TaskSpec, dense, require_positive
-from tasks.common.metrics import MeanSquaredError
-from tasks.common.synthetic import Synthetic
+from recurbench.tasks.base import Batch, Predictor, TaskError, TaskSpec, dense, require_positive
+from recurbench.tasks.common.metrics import MeanSquaredError
+from recurbench.tasks.common.synthetic import Synthetic
 
 
 class Adding(Synthetic):

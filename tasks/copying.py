@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from tasks.base import (
+from recurbench.tasks.base import (
     IGNORE_INDEX,
     Batch,
     Predictor,
@@ -17,9 +17,9 @@ from tasks.base import (
     require_choice,
     require_positive,
 )
-from tasks.common.classification import Classification
-from tasks.common.counting import expected_largest_count
-from tasks.common.synthetic import Synthetic
+from recurbench.tasks.common.classification import Classification
+from recurbench.tasks.common.counting import expected_largest_count
+from recurbench.tasks.common.synthetic import Synthetic
 
 Score = Literal["recall", "every"]
 

@@ -2,8 +2,8 @@
 
 import torch
 
-from tasks.base import TaskError, require_positive
-from tasks.common.formal import Automaton, FormalLanguage
+from recurbench.tasks.base import TaskError, require_positive
+from recurbench.tasks.common.formal import Automaton, FormalLanguage
 
 
 class CycleNavigation(FormalLanguage):

@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from tasks.base import (
+from recurbench.tasks.base import (
     IGNORE_INDEX,
     Batch,
     Batches,
@@ -17,8 +17,8 @@ from tasks.base import (
     one_hot_logits,
     require_positive,
 )
-from tasks.common.classification import Classification
-from tasks.common.synthetic import Synthetic
+from recurbench.tasks.common.classification import Classification
+from recurbench.tasks.common.synthetic import Synthetic
 
 
 class Dyck(Classification, Synthetic):

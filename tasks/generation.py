@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from tasks.base import TaskError
+from recurbench.tasks.base import TaskError
 
 
 class Generative(ABC):

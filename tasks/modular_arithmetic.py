@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from tasks.base import Batch, Predictor, TaskError, one_hot_logits, require_positive
-from tasks.common.formal import Automaton, FormalLanguage
+from recurbench.tasks.base import Batch, Predictor, TaskError, one_hot_logits, require_positive
+from recurbench.tasks.common.formal import Automaton, FormalLanguage
 
 
 class ModularArithmetic(FormalLanguage):

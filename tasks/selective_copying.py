@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from tasks.base import (
+from recurbench.tasks.base import (
     IGNORE_INDEX,
     Batch,
     Predictor,
@@ -12,9 +12,9 @@ from tasks.base import (
     dense,
     require_positive,
 )
-from tasks.common.classification import Classification
-from tasks.common.counting import expected_largest_count
-from tasks.common.synthetic import Synthetic
+from recurbench.tasks.common.classification import Classification
+from recurbench.tasks.common.counting import expected_largest_count
+from recurbench.tasks.common.synthetic import Synthetic
 
 
 class SelectiveCopying(Classification, Synthetic):

@@ -13,7 +13,7 @@ import pytest
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 
-from harness.plugins import registry
+from recurbench.harness.plugins.registry import registry
 
 SMALL = [
     "logger=none",
@@ -67,7 +67,7 @@ def command(workplace: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "harness.cli", *arguments],
+            [sys.executable, "-m", "recurbench.harness.cli", *arguments],
             cwd=workplace,
             env={**os.environ, **environment},
             capture_output=True,

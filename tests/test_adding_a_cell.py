@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import main
+from recurbench.harness.cli import main
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs" / "adding-a-cell.md"
@@ -25,11 +25,11 @@ SMALL = "train.max_steps=3 train.eval_every=2 train.batch_size=4 logger=none tas
 
 DRIVER = """
 import shlex, sys
-import cells
-from harness.cli import main
-from harness.plugins import registry
+import recurbench
+from recurbench.harness.cli import main
+from recurbench.harness.plugins.registry import registry
 
-assert cells.__file__.startswith(sys.argv[1]), cells.__file__
+assert recurbench.__file__.startswith(sys.argv[1]), recurbench.__file__
 for line in sys.stdin:
     registry.cache_clear()
     assert main(shlex.split(line)[1:]) == 0, line
@@ -41,9 +41,10 @@ for line in sys.stdin:
 def checkout(tmp_path: Path) -> Path:
     folder = tmp_path / "checkout"
     shutil.copytree(ROOT / "tests", folder / "tests", ignore=shutil.ignore_patterns("test_*.py"))
+    ignored = shutil.ignore_patterns("__pycache__")
     for package in ("cells", "conf", "harness", "tasks"):
-        ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / package, folder / package, ignore=ignored)
+    shutil.copytree(ROOT / "src", folder / "src", symlinks=True)
     shutil.copy(ROOT / "pyproject.toml", folder)
     return folder
 
@@ -62,7 +63,7 @@ def python(tmp_path: Path) -> Path:
 def test_from_equations_to_a_ranked_entry(checkout: Path, python: Path) -> None:
     environment = {
         **os.environ,
-        "PYTHONPATH": str(checkout),
+        "PYTHONPATH": str(checkout / "src"),
         "RECURBENCH_PLUGINS": "",
         "PIP_NO_INDEX": "1",
         "PIP_NO_BUILD_ISOLATION": "0",  # pip's way to say yes to a --no-

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import main
-from harness.conformance import TASK_PROPERTIES
-from harness.plugins import registry
+from recurbench.harness.cli import main
+from recurbench.harness.conformance import TASK_PROPERTIES
+from recurbench.harness.plugins.registry import registry
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs" / "adding-a-task.md"

@@ -19,7 +19,7 @@ COMMANDS = [
 
 DRIVER = """
 import shlex, sys
-from harness.cli import main
+from recurbench.harness.cli import main
 
 for line in sys.stdin:
     assert main(shlex.split(line)[1:]) == 0, line

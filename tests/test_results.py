@@ -5,10 +5,10 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_module
 
-from harness import records
-from harness.cli import main
-from harness.config import register
-from harness.leaderboard import build_tracks
+from recurbench.harness.cli import main
+from recurbench.harness.config.sections import register
+from recurbench.harness.results import record as records
+from recurbench.harness.results.tracks import build_tracks
 
 ROOT = Path(__file__).parents[1]
 SPEC = importlib.util.spec_from_file_location("rows", ROOT / "benchmarks" / "published_rows.py")
@@ -51,7 +51,7 @@ def test_every_published_row_is_an_experiment(config_store) -> None:
     register()
     for row in published_rows.ROWS:
         experiment, *overrides = row.experiment.split()
-        with initialize_config_module("conf", version_base="1.3"):
+        with initialize_config_module("recurbench.conf", version_base="1.3"):
             task = compose("config", [f"experiment={experiment}", *overrides]).task
         assert task.name == row.task
         assert row.knobs.items() <= dict(task).items()

@@ -5,7 +5,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from cells.base import CellError, RecurrentCell
+from recurbench.cells.base import CellError, RecurrentCell
 
 
 class OscillatorState(NamedTuple):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from tasks.base import (
+from recurbench.tasks.base import (
     Batch,
     Predictor,
     TaskError,
@@ -13,8 +13,8 @@ from tasks.base import (
     one_hot_logits,
     require_positive,
 )
-from tasks.common.classification import Classification
-from tasks.common.synthetic import Synthetic
+from recurbench.tasks.common.classification import Classification
+from recurbench.tasks.common.synthetic import Synthetic
 
 
 class FlipFlop(Classification, Synthetic):

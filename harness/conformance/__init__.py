@@ -4,7 +4,7 @@
 `check_cell(MyCell, window=3)`, `check_task(MyTask, length=9)` or, for a test per property, a
 class::
 
-    from harness.conformance import CellTests, TaskTests
+    from recurbench.harness.conformance import CellTests, TaskTests
 
     class TestMyCell(CellTests):
         cell = MyCell
@@ -16,9 +16,9 @@ class::
 
 from typing import Any
 
-from harness.conformance import cell, task
-from harness.conformance.findings import ConformanceError, Finding, Suite
-from harness.conformance.testing import CellTests, TaskTests
+from recurbench.harness.conformance import cell, task
+from recurbench.harness.conformance.findings import ConformanceError, Finding, Suite
+from recurbench.harness.conformance.testing import CellTests, TaskTests
 
 SUITES: dict[str, Suite[Any]] = {"cell": cell.SUITE, "task": task.SUITE}
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from harness.conformance import cell, task
-from harness.conformance.findings import ConformanceError, Suite
+from recurbench.harness.conformance import cell, task
+from recurbench.harness.conformance.findings import ConformanceError, Suite
 
 
 class CellTests:

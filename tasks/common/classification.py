@@ -4,8 +4,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import MetricCollection
 
-from tasks.base import IGNORE_INDEX, Batch, Task, dense, one_hot_logits
-from tasks.common.metrics import classification_metrics
+from recurbench.tasks.base import IGNORE_INDEX, Batch, Task, dense, one_hot_logits
+from recurbench.tasks.common.metrics import classification_metrics
 
 
 class Classification(Task):

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
-from tasks.base import TaskError
-from tasks.corpora import read_text
+from recurbench.tasks.base import TaskError
+from recurbench.tasks.common.corpora import read_text
 
 T = TypeVar("T")
 

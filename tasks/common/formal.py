@@ -8,10 +8,10 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from tasks.base import Batch, Predictor, TaskSpec, one_hot_logits
-from tasks.common.classification import Classification
-from tasks.common.sequences import Sequences
-from tasks.common.synthetic import Synthetic
+from recurbench.tasks.base import Batch, Predictor, TaskSpec, one_hot_logits
+from recurbench.tasks.common.classification import Classification
+from recurbench.tasks.common.sequences import Sequences
+from recurbench.tasks.common.synthetic import Synthetic
 
 
 class Automaton(NamedTuple):

@@ -6,7 +6,7 @@ from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
-from tasks.base import IGNORE_INDEX
+from recurbench.tasks.base import IGNORE_INDEX
 
 
 class MeanCrossEntropy(Metric):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tasks.base import Batch, Batches, generator
+from recurbench.tasks.base import Batch, Batches, generator
 
 
 class Rows(NamedTuple):

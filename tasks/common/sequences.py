@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_sequence
 
-from tasks.base import Batch, Batches, generator
+from recurbench.tasks.base import Batch, Batches, generator
 
 POOL = 16
 """Batches that are sorted by length together: more are tighter, fewer mix lengths better."""

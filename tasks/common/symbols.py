@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from tasks.common.vocabulary import Vocabulary
+from recurbench.tasks.common.vocabulary import Vocabulary
 
 Level = Literal["character", "word"]
 Words = Literal["punctuation", "whitespace"]

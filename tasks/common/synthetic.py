@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import torch
 
-from tasks.base import EVAL_ROWS, Batch, Batches, Task, TaskSpec, generator, hash_data
+from recurbench.tasks.base import EVAL_ROWS, Batch, Batches, Task, TaskSpec, generator, hash_data
 
 
 class Synthetic(Task):

@@ -5,10 +5,10 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
-from cells.gru import GRU
-from cells.lstm import LSTM
-from cells.rnn import RNN
-from cells.torch_layers import TorchGRU, TorchLSTM, TorchRNN
+from recurbench.cells.gru import GRU
+from recurbench.cells.lstm import LSTM
+from recurbench.cells.rnn import RNN
+from recurbench.cells.torch_layers import TorchGRU, TorchLSTM, TorchRNN
 
 I, H, B, T = 3, 5, 4, 7
 LENGTHS = [3, 7, 1, 5]

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from cells import attention_gru
-from cells.attention_gru import AttentionGRU, AttentionState
-from cells.base import CellError
+from recurbench.cells import attention_gru
+from recurbench.cells.attention_gru import AttentionGRU, AttentionState
+from recurbench.cells.base import CellError
 
 I, H, B, T = 3, 6, 4, 9
 

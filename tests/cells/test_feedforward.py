@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from cells.feedforward import Feedforward
+from recurbench.cells.feedforward import Feedforward
 
 I, H, B, T = 3, 5, 4, 6
 

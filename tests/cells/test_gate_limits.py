@@ -5,13 +5,13 @@ from functools import partial
 import pytest
 import torch
 
-from cells.gru import GRU
-from cells.gru_blended_reset import GRUBlendedReset
-from cells.lem import LEM
-from cells.ligru import LiGRU
-from cells.lstm import LSTM
-from cells.mgu import MGU
-from cells.rnn import RNN
+from recurbench.cells.gru import GRU
+from recurbench.cells.gru_blended_reset import GRUBlendedReset
+from recurbench.cells.lem import LEM
+from recurbench.cells.ligru import LiGRU
+from recurbench.cells.lstm import LSTM
+from recurbench.cells.mgu import MGU
+from recurbench.cells.rnn import RNN
 
 I, H, B, T = 3, 5, 4, 6
 

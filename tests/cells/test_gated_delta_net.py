@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from cells.base import CellError
-from cells.gated_delta_net import GatedDeltaNet, GatedDeltaNetState
+from recurbench.cells.base import CellError
+from recurbench.cells.gated_delta_net import GatedDeltaNet, GatedDeltaNetState
 
 I, H, B, T = 3, 6, 4, 7
 
@@ -15,7 +15,7 @@ both = pytest.mark.parametrize("kernel", ["fused", "reference"])
 
 @pytest.fixture(autouse=True)
 def short_chunks(monkeypatch):
-    monkeypatch.setattr("cells.chunks.CHUNK", 3)
+    monkeypatch.setattr("recurbench.cells.parts.chunks.CHUNK", 3)
 
 
 def normalised(a):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cells.gru import GRU
+from recurbench.cells.gru import GRU
 
 I, H, B, T = 3, 5, 4, 6
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from cells.gru_blended_reset import BlendedState, GRUBlendedReset
-from cells.mgu import MGU
+from recurbench.cells.gru_blended_reset import BlendedState, GRUBlendedReset
+from recurbench.cells.mgu import MGU
 
 I, H, B, T = 3, 5, 4, 6
 

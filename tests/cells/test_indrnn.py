@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from cells.base import CellError
-from cells.indrnn import IndRNN
-from cells.rnn import RNN
+from recurbench.cells.base import CellError
+from recurbench.cells.indrnn import IndRNN
+from recurbench.cells.rnn import RNN
 
 I, H, B, T = 3, 5, 4, 6
 

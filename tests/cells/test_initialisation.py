@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from cells.base import CellError
-from cells.gru import GRU
-from cells.lstm import LSTM
-from cells.rnn import RNN
+from recurbench.cells.base import CellError
+from recurbench.cells.gru import GRU
+from recurbench.cells.lstm import LSTM
+from recurbench.cells.rnn import RNN
 
 I, H = 7, 5
 CELLS = [GRU, LSTM, RNN]

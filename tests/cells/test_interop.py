@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from cells.base import CellError
-from cells.gru import GRU
-from cells.interop import from_torch, load_keras, to_keras, to_torch
-from cells.lstm import LSTM
-from cells.mgu import MGU
-from cells.rnn import RNN
+from recurbench.cells.base import CellError
+from recurbench.cells.gru import GRU
+from recurbench.cells.interop import from_torch, load_keras, to_keras, to_torch
+from recurbench.cells.lstm import LSTM
+from recurbench.cells.mgu import MGU
+from recurbench.cells.rnn import RNN
 
 I, H, B, T = 3, 5, 4, 6
 

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from cells.base import CellError
-from cells.lem import LEM, LEMState
+from recurbench.cells.base import CellError
+from recurbench.cells.lem import LEM, LEMState
 
 I, H, B, T = 3, 5, 4, 6
 

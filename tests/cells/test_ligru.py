@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from cells.ligru import LiGRU
+from recurbench.cells.ligru import LiGRU
 
 I, H, B, T = 3, 5, 4, 6
 

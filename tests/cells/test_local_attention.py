@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from cells import local_attention
-from cells.base import CellError
-from cells.local_attention import LocalAttention, LocalAttentionState
+from recurbench.cells import local_attention
+from recurbench.cells.base import CellError
+from recurbench.cells.local_attention import LocalAttention, LocalAttentionState
 
 I, H, B, T = 3, 6, 4, 9
 

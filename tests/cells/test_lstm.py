@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from cells.base import CellError
-from cells.lstm import LSTM, LSTMState
+from recurbench.cells.base import CellError
+from recurbench.cells.lstm import LSTM, LSTMState
 
 I, H, B, T = 3, 5, 4, 6
 

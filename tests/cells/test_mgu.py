@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from cells.gru import GRU
-from cells.mgu import MGU
+from recurbench.cells.gru import GRU
+from recurbench.cells.mgu import MGU
 
 I, H, B, T = 3, 5, 4, 6
 

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from cells.base import CellError
-from cells.mlstm import MLSTM, MLSTMState
+from recurbench.cells.base import CellError
+from recurbench.cells.mlstm import MLSTM, MLSTMState
 
 I, H, B, T = 3, 6, 4, 7
 
@@ -15,7 +15,7 @@ both = pytest.mark.parametrize("kernel", ["fused", "reference"])
 
 @pytest.fixture(autouse=True)
 def short_chunks(monkeypatch):
-    monkeypatch.setattr("cells.chunks.CHUNK", 3)
+    monkeypatch.setattr("recurbench.cells.parts.chunks.CHUNK", 3)
 
 
 def generic(**knobs):

@@ -6,8 +6,8 @@ import math
 import pytest
 import torch
 
-from cells.base import CellError, HiddenState
-from cells.orthogonal_rnn import OrthogonalRNN, SkewExponential
+from recurbench.cells.base import CellError, HiddenState
+from recurbench.cells.orthogonal_rnn import OrthogonalRNN, SkewExponential
 
 I, H, B, T = 3, 5, 4, 6
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from cells.base import CellError
-from cells.rnn import RNN
-from cells.torch_layers import TorchRNN
+from recurbench.cells.base import CellError
+from recurbench.cells.rnn import RNN
+from recurbench.cells.torch_layers import TorchRNN
 
 
 @pytest.mark.parametrize("make_cell", [RNN, TorchRNN])

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from cells.base import CellError
-from cells.slstm import SLSTM, SLSTMState
+from recurbench.cells.base import CellError
+from recurbench.cells.slstm import SLSTM, SLSTMState
 
 I, H, B, T = 3, 6, 4, 7
 

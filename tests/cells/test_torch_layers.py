@@ -8,10 +8,10 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from cells.gru import GRU
-from cells.lstm import LSTM
-from cells.rnn import RNN
-from cells.torch_layers import TorchGRU, TorchLSTM, TorchRNN
+from recurbench.cells.gru import GRU
+from recurbench.cells.lstm import LSTM
+from recurbench.cells.rnn import RNN
+from recurbench.cells.torch_layers import TorchGRU, TorchLSTM, TorchRNN
 
 I, H = 3, 5
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from hydra.core.config_store import ConfigStore
 
-from harness import scaffold
-from harness.config import Config, register, resolve
-from harness.overrides import compose_jobs
-from harness.plugins import Registry, registry
+from recurbench.harness.commands import new as scaffold
+from recurbench.harness.config.compose import compose_jobs
+from recurbench.harness.config.sections import Config, register, resolve
+from recurbench.harness.plugins.registry import Registry, registry
 
 Discover = Callable[..., Registry]
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from hydra.core.config_store import ConfigStore
 
-from harness.cli import main
+from recurbench.harness.cli import main
 
 NOTHING = ["logger=none", "train.max_steps=2"]
 
@@ -262,7 +262,14 @@ def test_a_signal_ends_the_program_with_its_code_and_no_traceback(
     sent: signal.Signals, code: int, complaint: str, workplace: Path
 ) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "harness.cli", "run", "logger=none", "train.max_steps=1000000"],
+        [
+            sys.executable,
+            "-m",
+            "recurbench.harness.cli",
+            "run",
+            "logger=none",
+            "train.max_steps=1000000",
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -282,6 +289,6 @@ def test_a_signal_ends_the_program_with_its_code_and_no_traceback(
 
 
 def test_output_into_a_closed_pipe_is_no_error(command: Callable, workplace: Path) -> None:
-    program = f"{sys.executable} -m harness.cli list | head -n 1"
+    program = f"{sys.executable} -m recurbench.harness.cli list | head -n 1"
     result = subprocess.run(["bash", "-c", program], capture_output=True, text=True, timeout=60)
     assert result.stderr == ""

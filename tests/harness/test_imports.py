@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from harness import records
+from recurbench.harness.results import record as records
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("cells", "conf", "harness", "tasks")
 HEAVY = ("torch", "pytorch_lightning", "torchmetrics", "hydra", "omegaconf", "wandb", "numpy")
 ALLOWED = {
-    "cells": {"torch", "cells"},
+    "cells": {"torch", "recurbench.cells"},
     "tasks": {
         "torch",
         "torchmetrics",
@@ -28,7 +28,7 @@ ALLOWED = {
         "sklearn",
         "babel",
         "matplotlib",
-        "tasks",
+        "recurbench.tasks",
     },
     "conf": set(),
 }
@@ -44,7 +44,8 @@ def modules_of(package: str) -> dict[str, Path]:
     found = {}
     for file in sorted((ROOT / package).rglob("*.py")):
         parts = file.relative_to(ROOT).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+        inner = parts[:-1] if parts[-1] == "__init__" else parts
+        found[".".join(["recurbench", *inner])] = file
     return found
 
 
@@ -66,14 +67,20 @@ def imports(file: Path) -> set[str]:
     return found
 
 
+def top(name: str) -> str:
+    """What a module belongs to: `recurbench.cells` or another of our parts, or `torch`."""
+    parts = name.split(".")
+    return ".".join(parts[:2]) if parts[0] == "recurbench" else parts[0]
+
+
 def third_party(file: Path) -> set[str]:
     """The distributions' packages that a file imports."""
     tops = {name.partition(".")[0] for name in imports(file)}
-    return tops - sys.stdlib_module_names - set(PACKAGES)
+    return tops - sys.stdlib_module_names - {"recurbench"}
 
 
 def parametrize(*packages: str):
-    names = [name for name in MODULES if name.partition(".")[0] in packages]
+    names = [name for name in MODULES if top(name).removeprefix("recurbench.") in packages]
     return pytest.mark.parametrize("module", names)
 
 
@@ -81,22 +88,23 @@ def test_the_walk_sees_every_kind_of_import(tmp_path):
     file = tmp_path / "sample.py"
     file.write_text(
         "import a, b.c as d\n"
-        "from harness import records, errors as e\n"
-        "from harness.plugins import registry\n"
-        "def f():\n    from cells import gru\n"
+        "from recurbench.harness import cli, errors as e\n"
+        "from recurbench.harness.plugins.registry import registry\n"
+        "def f():\n    from recurbench.cells import gru\n"
         "class C:\n    import inner\n"
         "if False:\n    import never\n"
     )
     assert imports(file) == {
-        "a", "b.c", "harness.records", "harness.errors", "harness.plugins", "cells.gru", "inner",
-        "never",
+        "a", "b.c", "inner", "never", "recurbench.harness.cli",
+        "recurbench.harness.errors", "recurbench.harness.plugins.registry", "recurbench.cells.gru",
     }  # fmt: skip
 
 
 @parametrize("cells", "conf", "tasks")
 def test_a_part_imports_only_what_lies_below_it(module):
-    tops = {name.partition(".")[0] for name in imports(MODULES[module])}
-    assert tops - sys.stdlib_module_names <= ALLOWED[module.partition(".")[0]]
+    tops = {top(name) for name in imports(MODULES[module])}
+    allowed = ALLOWED[top(module).removeprefix("recurbench.")]
+    assert tops - sys.stdlib_module_names <= allowed
 
 
 def test_the_configuration_imports_nothing():
@@ -105,12 +113,13 @@ def test_the_configuration_imports_nothing():
 
 @parametrize("harness")
 def test_the_harness_reaches_plugins_through_their_contract_alone(module):
-    inner = {n for n in imports(MODULES[module]) if n.partition(".")[0] in ("cells", "tasks")}
-    allowed = {"cells.base", "tasks.base"}
-    if module == "harness.discovery":
-        allowed |= {"cells", "tasks"}
-    if module == "harness.generate":
-        allowed |= {"tasks.generation"}
+    plugins = ("recurbench.cells", "recurbench.tasks")
+    inner = {name for name in imports(MODULES[module]) if top(name) in plugins}
+    allowed = {"recurbench.cells.base", "recurbench.tasks.base"}
+    if module == "recurbench.harness.plugins.discovery":
+        allowed |= {"recurbench.cells", "recurbench.tasks"}
+    if module == "recurbench.harness.commands.generate":
+        allowed |= {"recurbench.tasks.generation"}
     assert inner <= allowed
 
 
@@ -147,27 +156,32 @@ def test_circles_are_found():
 @pytest.mark.parametrize("package", ["cells", "harness", "tasks"])
 def test_no_imports_run_in_a_circle(package):
     modules = modules_of(package)
-    graph = {name: imports(file) & set(modules) - {package} for name, file in modules.items()}
+    inner = set(modules) - {f"recurbench.{package}"}
+    graph = {name: imports(file) & inner for name, file in modules.items()}
     assert list(circles(graph)) == []
 
 
-@pytest.mark.parametrize(
-    ("lower", "higher"),
-    [
-        ("records", "leaderboard"), ("leaderboard", "report"), ("report", "cli"),
-        ("plugins", "config"), ("config", "run"), ("model", "module"), ("module", "run"),
-        ("budget", "run"), ("run", "sweep"), ("sweep", "cli"),
-    ],
+ROOMS = (
+    "cli", "commands", "run", "conformance", "model", "config", "results", "plugins", "console",
+    "errors",
 )  # fmt: skip
-def test_the_parts_of_the_harness_build_on_each_other_as_designed(lower, higher):
-    graph = {name: imports(file) & set(MODULES) for name, file in modules_of("harness").items()}
+"""The harness's rooms and single files, from the door down."""
 
-    def below(module: str) -> set[str]:
-        direct = graph.get(module, set())
-        return direct.union(*(below(inner) for inner in direct))
 
-    assert f"harness.{lower}" in below(f"harness.{higher}")
-    assert f"harness.{higher}" not in below(f"harness.{lower}")
+@parametrize("harness")
+def test_a_room_imports_only_from_rooms_below_it(module):
+    if module == "recurbench.harness":
+        return
+    own = module.split(".")[2]
+    for name in imports(MODULES[module]):
+        if name.startswith("recurbench.harness."):
+            other = name.split(".")[2]
+            assert ROOMS.index(other) >= ROOMS.index(own), name
+
+
+def test_every_room_is_on_the_way_down():
+    found = {name.split(".")[2] for name in MODULES if name.startswith("recurbench.harness.")}
+    assert found == set(ROOMS)
 
 
 def loaded_heavies(code: str) -> list[str]:
@@ -185,7 +199,7 @@ def loaded_heavies(code: str) -> list[str]:
 def command(arguments: list[str]) -> str:
     """Code that runs the command and goes on when it exits with 0."""
     return (
-        "from harness.cli import main\n"
+        "from recurbench.harness.cli import main\n"
         f"try: code = main({arguments})\n"
         "except SystemExit as end: code = end.code or 0\n"
         "assert code == 0, code"
@@ -242,8 +256,9 @@ def test_the_check_notices_what_is_loaded():
 
 
 def test_what_reads_records_loads_nothing_heavy():
-    light = ("cli", "console", "errors", "leaderboard", "records", "report", "show")
-    assert loaded_heavies("\n".join(f"import harness.{module}" for module in light)) == []
+    light = [name for name in MODULES if name.startswith("recurbench.harness.results")]
+    light += ["recurbench", "recurbench.harness.cli", "recurbench.harness.commands.show"]
+    assert loaded_heavies("\n".join(f"import {module}" for module in light)) == []
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ PLUGIN_CODE = '''
 """A leaky integrator."""
 import torch
 from torch import nn
-from cells.base import HiddenState, RecurrentCell
+from recurbench.cells.base import HiddenState, RecurrentCell
 
 
 class Leaky(RecurrentCell[HiddenState]):
@@ -93,11 +93,11 @@ def test_a_wheel_installed_elsewhere_runs_and_takes_a_cell_dropped_into_it(
     assert result.returncode == 0, result.stderr
     (record,) = workplace.rglob("*.json")
     assert record.parent == workplace / "results/runs/copying/gru"
-    code = "import harness, conf; print(harness.__file__, conf.__file__)"
+    code = "from recurbench import harness, conf; print(harness.__file__, conf.__file__)"
     where = run_with(site, sys.executable, "-c", code)
     assert all(file.startswith(str(site)) for file in where.stdout.split())
 
-    (site / "cells" / "leaky.py").write_text(PLUGIN_CODE)
+    (site / "recurbench" / "cells" / "leaky.py").write_text(PLUGIN_CODE)
     dropped = run_with(site, program, "run", "cell=leaky", *small)
     assert dropped.returncode == 0, dropped.stderr
 
@@ -110,7 +110,7 @@ def test_a_plugin_installed_as_a_package_is_usable_at_once(
     (project / "leaky_cells.py").write_text(PLUGIN_CODE)
     site = tmp_path_factory.mktemp("site")
     install(project, site, tmp_path_factory.mktemp("build") / "wheels")
-    program = [sys.executable, "-m", "harness.cli"]
+    program = [sys.executable, "-m", "recurbench.harness.cli"]
     result = run_with(site, *program, "run", "cell=leaky", "cell.leak=0.5", *small)
     assert result.returncode == 0, result.stderr
     assert "leaky leak=0.5" in result.stdout

@@ -5,8 +5,8 @@ from itertools import islice
 import pytest
 import torch
 
-from tasks.adding import Adding
-from tasks.base import Batch, TaskError
+from recurbench.tasks.adding import Adding
+from recurbench.tasks.base import Batch, TaskError
 
 
 def ready(*, batch_size: int = 7, seed: int = 0, **knobs) -> Adding:

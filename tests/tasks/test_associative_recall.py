@@ -6,8 +6,8 @@ from itertools import islice, product
 import pytest
 import torch
 
-from tasks.associative_recall import AssociativeRecall
-from tasks.base import IGNORE_INDEX, Batch, TaskError
+from recurbench.tasks.associative_recall import AssociativeRecall
+from recurbench.tasks.base import IGNORE_INDEX, Batch, TaskError
 
 SIZES = [
     {"pairs": 1, "gap": 1, "keys": 1, "values": 2},

@@ -4,7 +4,7 @@ from itertools import islice
 
 import torch
 
-from tasks.base import Batch, Batches
+from recurbench.tasks.base import Batch, Batches
 
 
 def numbered(position: int) -> Batch:

@@ -7,8 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tasks.base import IGNORE_INDEX, Batch, Task, TaskError
-from tasks.copying import Copying
+from recurbench.tasks.base import IGNORE_INDEX, Batch, Task, TaskError
+from recurbench.tasks.copying import Copying
 
 SCORES = ["recall", "every"]
 

@@ -5,8 +5,8 @@ from itertools import islice
 import pytest
 from torch.nn.utils.rnn import unpack_sequence
 
-from tasks.base import TaskError
-from tasks.cycle_navigation import CycleNavigation
+from recurbench.tasks.base import TaskError
+from recurbench.tasks.cycle_navigation import CycleNavigation
 
 STEPS = [0, 1, -1]
 

@@ -7,8 +7,8 @@ from itertools import islice, product
 import pytest
 import torch
 
-from tasks.base import IGNORE_INDEX, TaskError
-from tasks.dyck import Dyck, closing_at_once, opening_chances
+from recurbench.tasks.base import IGNORE_INDEX, TaskError
+from recurbench.tasks.dyck import Dyck, closing_at_once, opening_chances
 
 SIZES = [(2, 1, 4), (3, 2, 10), (4, 5, 14)]
 

@@ -6,8 +6,8 @@ from itertools import islice, product
 import pytest
 import torch
 
-from tasks.base import Batch, TaskError
-from tasks.induction import Induction
+from recurbench.tasks.base import Batch, TaskError
+from recurbench.tasks.induction import Induction
 
 SIZES = [(3, 2), (6, 5), (9, 3)]
 

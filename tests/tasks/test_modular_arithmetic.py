@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn.utils.rnn import unpack_sequence
 
-from tasks.base import TaskError
-from tasks.modular_arithmetic import ModularArithmetic
+from recurbench.tasks.base import TaskError
+from recurbench.tasks.modular_arithmetic import ModularArithmetic
 
 OPERATORS = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 

@@ -5,8 +5,8 @@ from itertools import islice
 import pytest
 from torch.nn.utils.rnn import unpack_sequence
 
-from tasks.base import TaskError
-from tasks.parity import Parity
+from recurbench.tasks.base import TaskError
+from recurbench.tasks.parity import Parity
 
 
 def ready(**knobs) -> Parity:

@@ -6,8 +6,8 @@ from itertools import islice, product
 import pytest
 import torch
 
-from tasks.base import IGNORE_INDEX, Batch, TaskError
-from tasks.selective_copying import SelectiveCopying
+from recurbench.tasks.base import IGNORE_INDEX, Batch, TaskError
+from recurbench.tasks.selective_copying import SelectiveCopying
 
 SIZES = [(3, 3, 2), (2, 9, 8), (5, 11, 3)]
 

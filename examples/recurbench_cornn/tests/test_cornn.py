@@ -4,8 +4,8 @@ import pytest
 import torch
 from recurbench_cornn import CoRNN, OscillatorState
 
-from cells.base import CellError
-from harness.conformance import CellTests
+from recurbench.cells.base import CellError
+from recurbench.harness.conformance import CellTests
 
 
 class TestCoRNN(CellTests):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from recurbench_flip_flop import FlipFlop, last_pulses
 
-from harness.conformance import TaskTests
-from tasks.base import TaskError
+from recurbench.harness.conformance import TaskTests
+from recurbench.tasks.base import TaskError
 
 
 class TestFlipFlop(TaskTests):

@@ -1,5 +1,5 @@
 """What every cell promises."""
 
-from harness.conformance.cell.suite import SUITE
+from recurbench.harness.conformance.cell.suite import SUITE
 
 __all__ = ["SUITE"]

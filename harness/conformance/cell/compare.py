@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
-from harness.conformance.findings import ViolationError
+from recurbench.harness.conformance.findings import ViolationError
 
 TOLERANCE = 1e-9
 """Largest difference in double precision, relative to the size of the expected values."""

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from cells.base import CellError, RecurrentCell
-from harness.conformance.cell.subject import (
+from recurbench.cells.base import CellError, RecurrentCell
+from recurbench.harness.conformance.cell.subject import (
     LENGTHS,
     B,
     I,
@@ -22,9 +22,9 @@ from harness.conformance.cell.subject import (
     pack,
     refusal,
 )
-from harness.conformance.findings import require
-from harness.errors import PluginError
-from harness.plugins import describe
+from recurbench.harness.conformance.findings import require
+from recurbench.harness.errors import PluginError
+from recurbench.harness.plugins.registry import describe
 
 
 def shapes(subject: Subject) -> None:

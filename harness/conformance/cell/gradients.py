@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.autograd.gradcheck import GradcheckError, gradcheck
 
-from cells.base import RecurrentCell, map_state
-from harness.conformance.cell.compare import gradients, require_all_equal, require_finite
-from harness.conformance.cell.subject import (
+from recurbench.cells.base import RecurrentCell, map_state
+from recurbench.harness.conformance.cell.compare import gradients, require_all_equal, require_finite
+from recurbench.harness.conformance.cell.subject import (
     B,
     Cell,
     State,
@@ -23,7 +23,7 @@ from harness.conformance.cell.subject import (
     pack,
     visited_state,
 )
-from harness.conformance.findings import NotApplicable, ViolationError, require
+from recurbench.harness.conformance.findings import NotApplicable, ViolationError, require
 
 STEPS = 3
 LONG_LENGTHS = [67, 131, 1, 64, 7]  # longer than the chunk of any kernel, and around its ends

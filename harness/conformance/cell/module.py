@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from harness.conformance.cell.compare import require_equal, require_finite
-from harness.conformance.cell.subject import (
+from recurbench.harness.conformance.cell.compare import require_equal, require_finite
+from recurbench.harness.conformance.cell.subject import (
     LENGTHS,
     B,
     Cell,
@@ -22,7 +22,7 @@ from harness.conformance.cell.subject import (
     pack,
     visited_state,
 )
-from harness.conformance.findings import ViolationError, require
+from recurbench.harness.conformance.findings import ViolationError, require
 
 AUTOCAST_TOLERANCE = 0.05
 """Largest difference between bf16 autocast and float32, relative to 1 + the largest output."""

@@ -6,8 +6,8 @@ Legend: B batch, T time, N valid steps of a packed batch.
 import torch
 from torch.nn.utils.rnn import pad_packed_sequence
 
-from harness.conformance.cell.compare import gradients, require_all_equal, require_equal
-from harness.conformance.cell.subject import (
+from recurbench.harness.conformance.cell.compare import gradients, require_all_equal, require_equal
+from recurbench.harness.conformance.cell.subject import (
     LENGTHS,
     B,
     Cell,

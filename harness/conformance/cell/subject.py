@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
-from cells.base import RecurrentCell, map_state
-from harness.budget import smallest_multiple
+from recurbench.cells.base import RecurrentCell, map_state
+from recurbench.harness.model.budget import smallest_multiple
 
 # Odd and different from each other, so that no mistaken axis has a size that fits.
 I, B, T = 3, 5, 7

@@ -1,17 +1,17 @@
 """All properties of cells, in their order."""
 
-from harness.conformance.cell.contract import refusals, shapes, signature_and_docstring
-from harness.conformance.cell.gradients import any_state, exact_gradients, fast_path
-from harness.conformance.cell.module import autocast, no_side_effects, portable
-from harness.conformance.cell.rows import packed_is_one_by_one, rows_are_independent
-from harness.conformance.cell.subject import Subject
-from harness.conformance.cell.time import (
+from recurbench.harness.conformance.cell.contract import refusals, shapes, signature_and_docstring
+from recurbench.harness.conformance.cell.gradients import any_state, exact_gradients, fast_path
+from recurbench.harness.conformance.cell.module import autocast, no_side_effects, portable
+from recurbench.harness.conformance.cell.rows import packed_is_one_by_one, rows_are_independent
+from recurbench.harness.conformance.cell.subject import Subject
+from recurbench.harness.conformance.cell.time import (
     causal,
     chunks_are_the_whole,
     long_sequences,
     step_is_forward,
 )
-from harness.conformance.findings import Suite
+from recurbench.harness.conformance.findings import Suite
 
 SUITE = Suite(
     Subject,

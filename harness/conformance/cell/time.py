@@ -5,8 +5,19 @@ Legend: B batch, T time, O output size.
 
 import torch
 
-from harness.conformance.cell.compare import require_all_equal, require_equal, require_finite
-from harness.conformance.cell.subject import I, Subject, T, inputs, leaves_of, visited_state
+from recurbench.harness.conformance.cell.compare import (
+    require_all_equal,
+    require_equal,
+    require_finite,
+)
+from recurbench.harness.conformance.cell.subject import (
+    I,
+    Subject,
+    T,
+    inputs,
+    leaves_of,
+    visited_state,
+)
 
 STEP_AXES = ("row", "step", "feature")
 LONG = 5000

@@ -1,5 +1,5 @@
 """What every task promises."""
 
-from harness.conformance.task.suite import SUITE
+from recurbench.harness.conformance.task.suite import SUITE
 
 __all__ = ["SUITE"]

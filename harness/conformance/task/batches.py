@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from harness.conformance.findings import require
-from harness.conformance.task.subject import (
+from recurbench.harness.conformance.findings import require
+from recurbench.harness.conformance.task.subject import (
     PART,
     ROWS,
     Subject,
@@ -22,7 +22,7 @@ from harness.conformance.task.subject import (
     first,
     values,
 )
-from tasks.base import IGNORE_INDEX, Batch, FreeRun, Task, TaskSpec
+from recurbench.tasks.base import IGNORE_INDEX, Batch, FreeRun, Task, TaskSpec
 
 
 def layouts_fit_the_spec(subject: Subject) -> None:
@@ -211,7 +211,7 @@ def order_depends_on_nothing_else(subject: Subject) -> None:
         seen == expected,
         seen="other training batches with another global seed and another number of threads",
         expected="the same batches",
-        cause="torch's, numpy's or Python's global generator; use `tasks.base.generator`",
+        cause="torch's, numpy's or Python's global generator; use tasks.base.generator",
     )
     require(
         after == before,

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from harness.conformance.findings import NotApplicable, require
-from harness.conformance.task.splits import example_files, own_file_knobs
-from harness.conformance.task.stranger import answer, ask_a_stranger
-from harness.conformance.task.subject import PART, ROWS, Subject, digest, first, prepared
-from harness.errors import PluginError
-from harness.plugins import describe
-from tasks.base import Task, TaskError, TaskSpec
+from recurbench.harness.conformance.findings import NotApplicable, require
+from recurbench.harness.conformance.task.splits import example_files, own_file_knobs
+from recurbench.harness.conformance.task.stranger import answer, ask_a_stranger
+from recurbench.harness.conformance.task.subject import PART, ROWS, Subject, digest, first, prepared
+from recurbench.harness.errors import PluginError
+from recurbench.harness.plugins.registry import describe
+from recurbench.tasks.base import Task, TaskError, TaskSpec
 
 
 def fingerprint_follows_the_data(subject: Subject) -> None:

@@ -4,10 +4,10 @@ import math
 
 import torch
 
-from harness.conformance.findings import require
-from harness.conformance.task.scores import close
-from harness.conformance.task.subject import Subject, better, places, scores
-from tasks.base import Predictor, Task
+from recurbench.harness.conformance.findings import require
+from recurbench.harness.conformance.task.scores import close
+from recurbench.harness.conformance.task.subject import Subject, better, places, scores
+from recurbench.tasks.base import Predictor, Task
 
 PARTS = 10
 """Parts of the test split, whose scores tell the sampling error of the whole."""

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torchmetrics import MetricCollection
 
-from harness.conformance.findings import NotApplicable, require
-from harness.conformance.task.subject import (
+from recurbench.harness.conformance.findings import NotApplicable, require
+from recurbench.harness.conformance.task.subject import (
     Subject,
     counted,
     guesses,
@@ -20,7 +20,7 @@ from harness.conformance.task.subject import (
     places,
     scores,
 )
-from tasks.base import Batch, FreeRun, Task
+from recurbench.tasks.base import Batch, FreeRun, Task
 
 POSITIONS = 600
 """Positions of the test split whose metrics are added up in several ways."""

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.conformance.findings import NotApplicable, require
-from harness.conformance.task.subject import (
+from recurbench.harness.conformance.findings import NotApplicable, require
+from recurbench.harness.conformance.task.subject import (
     ROWS,
     Subject,
     digest,
@@ -22,7 +22,7 @@ from harness.conformance.task.subject import (
     prepared,
     unpacked,
 )
-from tasks.base import EVAL_ROWS, Batch, Task, TaskError
+from recurbench.tasks.base import EVAL_ROWS, Batch, Task, TaskError
 
 WINDOW = 64
 """Steps that two texts rarely share unless one was copied from the other."""

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from harness.conformance.findings import NotApplicable
-from harness.conformance.task.subject import (
+from recurbench.harness.conformance.findings import NotApplicable
+from recurbench.harness.conformance.task.subject import (
     ROWS,
     digest,
     evaluation_of,
@@ -25,8 +25,8 @@ from harness.conformance.task.subject import (
     offline,
     prepared,
 )
-from harness.console import say
-from tasks.base import Task, hash_data
+from recurbench.harness.console import say
+from recurbench.tasks.base import Task, hash_data
 
 HASH_SEED = "4242"
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
 from torchmetrics import MetricCollection
 
-from tasks.base import IGNORE_INDEX, Batch, Batches, Task, hash_data
+from recurbench.tasks.base import IGNORE_INDEX, Batch, Batches, Task, hash_data
 
 ROWS = 5
 """Rows of a training batch; odd, so that no cut of the data fits by chance."""

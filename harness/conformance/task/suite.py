@@ -1,28 +1,31 @@
 """All properties of tasks, in their order."""
 
-from harness.conformance.findings import Suite
-from harness.conformance.task.batches import (
+from recurbench.harness.conformance.findings import Suite
+from recurbench.harness.conformance.task.batches import (
     equal_seeds_give_equal_batches,
     evaluation_is_fixed,
     layouts_fit_the_spec,
     loads_once,
     order_depends_on_nothing_else,
 )
-from harness.conformance.task.identity import (
+from recurbench.harness.conformance.task.identity import (
     documented,
     fingerprint_follows_the_data,
     other_process,
 )
-from harness.conformance.task.references import oracle_is_best, references_are_played
-from harness.conformance.task.scores import (
+from recurbench.harness.conformance.task.references import oracle_is_best, references_are_played
+from recurbench.harness.conformance.task.scores import (
     ignored_positions_do_not_matter,
     loss_is_a_finite_mean,
     metrics_add_up,
     packed_is_one_by_one,
     primary_ranks,
 )
-from harness.conformance.task.splits import learnt_from_train_alone, splits_do_not_overlap
-from harness.conformance.task.subject import Subject, offline
+from recurbench.harness.conformance.task.splits import (
+    learnt_from_train_alone,
+    splits_do_not_overlap,
+)
+from recurbench.harness.conformance.task.subject import Subject, offline
 
 SUITE = Suite(
     Subject,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from cells.base import HiddenState, RecurrentCell
+from recurbench.cells.base import HiddenState, RecurrentCell
 
 BROKEN: dict[type[RecurrentCell[Any]], set[str]] = {}
 

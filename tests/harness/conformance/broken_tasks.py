@@ -13,7 +13,7 @@ from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
-from tasks.base import (
+from recurbench.tasks.base import (
     EVAL_ROWS,
     IGNORE_INDEX,
     Batch,
@@ -25,12 +25,12 @@ from tasks.base import (
     hash_data,
     one_hot_logits,
 )
-from tasks.common.classification import Classification
-from tasks.common.files import OwnFiles, Splits, numbered_lines, own_files, split_of
-from tasks.common.metrics import classification_metrics
-from tasks.common.sequences import Sequences
-from tasks.common.synthetic import Synthetic
-from tasks.common.vocabulary import Vocabulary
+from recurbench.tasks.common.classification import Classification
+from recurbench.tasks.common.files import OwnFiles, Splits, numbered_lines, own_files, split_of
+from recurbench.tasks.common.metrics import classification_metrics
+from recurbench.tasks.common.sequences import Sequences
+from recurbench.tasks.common.synthetic import Synthetic
+from recurbench.tasks.common.vocabulary import Vocabulary
 
 BROKEN: dict[type[Task], set[str]] = {}
 

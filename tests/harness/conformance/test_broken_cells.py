@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.conformance import PROPERTIES, ConformanceError, check_cell, examine
+from recurbench.harness.conformance import PROPERTIES, ConformanceError, check_cell, examine
 
 spec = importlib.util.spec_from_file_location(
     "conformance_broken_cells", Path(__file__).with_name("broken.py")

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.conformance import TASK_PROPERTIES, ConformanceError, check_task, examine_task
+from recurbench.harness.conformance import (
+    TASK_PROPERTIES,
+    ConformanceError,
+    check_task,
+    examine_task,
+)
 
 spec = importlib.util.spec_from_file_location(
     "conformance_broken_tasks", Path(__file__).with_name("broken_tasks.py")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.conformance.task.stranger import ask_a_stranger
-from tasks.tagging import Tagging
+from recurbench.harness.conformance.task.stranger import ask_a_stranger
+from recurbench.tasks.tagging.task import Tagging
 
 
 def test_a_relative_file_is_looked_for_where_the_question_is_asked(

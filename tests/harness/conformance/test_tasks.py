@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.conformance import SUITES, TASK_PROPERTIES
-from harness.plugins import registry
+from recurbench.harness.conformance import SUITES, TASK_PROPERTIES
+from recurbench.harness.plugins.registry import registry
 
 SUITE = SUITES["task"]
 TASKS = registry().plugins["task"]

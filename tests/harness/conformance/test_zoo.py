@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.conformance import PROPERTIES, examine
-from harness.plugins import registry
+from recurbench.harness.conformance import PROPERTIES, examine
+from recurbench.harness.plugins.registry import registry
 
 VARIANTS = {
     "gru": [

@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 import torch
 
-from tasks.common.counting import expected_largest_count
+from recurbench.tasks.common.counting import expected_largest_count
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pad_packed_sequence
 
-from tasks.common.formal import Automaton, FormalLanguage
-from tasks.cycle_navigation import CycleNavigation
-from tasks.modular_arithmetic import ModularArithmetic
-from tasks.parity import Parity
+from recurbench.tasks.common.formal import Automaton, FormalLanguage
+from recurbench.tasks.cycle_navigation import CycleNavigation
+from recurbench.tasks.modular_arithmetic import ModularArithmetic
+from recurbench.tasks.parity import Parity
 
 ENDS_IN_1 = Automaton(torch.tensor([[0, 1], [0, 1]]), torch.tensor([0, 1]))
 HAS_A_1 = Automaton(torch.tensor([[0, 1], [1, 1]]), torch.tensor([0, 1]))

@@ -4,8 +4,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tasks.base import IGNORE_INDEX
-from tasks.common.metrics import MeanCrossEntropy, MeanSquaredError, classification_metrics
+from recurbench.tasks.base import IGNORE_INDEX
+from recurbench.tasks.common.metrics import (
+    MeanCrossEntropy,
+    MeanSquaredError,
+    classification_metrics,
+)
 
 
 def test_the_mean_is_over_positions_and_not_over_batches():

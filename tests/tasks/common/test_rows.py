@@ -5,7 +5,7 @@ from itertools import islice
 import pytest
 import torch
 
-from tasks.common.rows import Rows
+from recurbench.tasks.common.rows import Rows
 
 
 def rows(count: int) -> Rows:

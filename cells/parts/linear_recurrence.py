@@ -1,0 +1,121 @@
+"""The base of all cells whose state is a linear recurrence: one step and the scan from one formula.
+
+Legend: B batch, N valid steps of a packed batch, G projected size, O output size, M features of h.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from recurbench.cells.base import HiddenState, RecurrentCell, StateT, require_choice
+from recurbench.cells.parts.scan import linear_scan
+
+Kernel = Literal["fused", "reference"]
+
+
+class ComplexState(NamedTuple):
+    """A complex state in two real tensors, which `.to(dtype)` and autocast leave whole."""
+
+    re: Tensor  # (B, M)
+    im: Tensor  # (B, M)
+
+
+class LinearRecurrence(RecurrentCell[StateT]):
+    """A cell with h_t = a_t * h_{t-1} + b_t, in which a and b depend on the input alone.
+
+    A cell writes `coefficients` and `emit`; `recur` and the scan both come from these. h is real
+    if the cell derives from `RealRecurrence` and complex if from `ComplexRecurrence`. Decays and
+    states are kept in float32 at least, also under autocast.
+
+    Args:
+        input_size: I, features of an input step.
+        hidden_size: H.
+        kernel: `fused` scans all steps at once, `reference` takes step after step.
+
+    Raises:
+        CellError: a size does not fit, or `kernel` is unknown.
+    """
+
+    family: ClassVar[str] = "linear"
+    parallel: ClassVar[bool] = True
+
+    def __init__(self, input_size: int, hidden_size: int, *, kernel: Kernel) -> None:
+        require_choice(("fused", "reference"), kernel=kernel)
+        super().__init__(input_size, hidden_size)
+        self.kernel = kernel
+
+    @abstractmethod
+    def coefficients(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """Decays and inputs `(N, M)` each, from projected inputs `(N, G)`."""
+
+    @abstractmethod
+    def emit(self, h: Tensor, u: Tensor) -> Tensor:
+        """Outputs `(N, O)` from states `(N, M)` and projected inputs `(N, G)`."""
+
+    @abstractmethod
+    def _read(self, state: StateT) -> Tensor:
+        """H `(B, M)` of a state."""
+
+    @abstractmethod
+    def _write(self, h: Tensor) -> StateT:
+        """The state that holds h `(B, M)`."""
+
+    def recur(self, u: Tensor, state: StateT) -> tuple[Tensor, StateT]:
+        """One step: `(B, G)` and the state to `(B, O)` and the next state."""
+        a, b = self.coefficients(u)
+        h = a * self._read(state) + b
+        return self.emit(h, u), self._write(h)
+
+    def unroll(self, u: Tensor, batch_sizes: Sequence[int], state: StateT) -> tuple[Tensor, StateT]:
+        """All steps, by the kernel that was chosen; see the base class for the shapes."""
+        if self.kernel == "reference":
+            return super().unroll(u, batch_sizes, state)
+        a, b = self.coefficients(u)
+        h, final = linear_scan(a, b, batch_sizes, self._read(state))
+        return self.emit(h, u), self._write(final)
+
+
+class RealRecurrence(LinearRecurrence[HiddenState]):
+    """A linear recurrence with a real state of H features, which is also the output."""
+
+    def initial_state(self, batch_size: int) -> HiddenState:
+        """Zeros."""
+        return HiddenState(self._zeros(batch_size, self.hidden_size))
+
+    def emit(self, h: Tensor, u: Tensor) -> Tensor:
+        """The state itself, `(N, H)`."""
+        return h
+
+    def _read(self, state: HiddenState) -> Tensor:
+        return state.h
+
+    def _write(self, h: Tensor) -> HiddenState:
+        return HiddenState(h)
+
+
+class ComplexRecurrence(LinearRecurrence[ComplexState]):
+    """A linear recurrence with a complex state; cells say its number of features in `modes`."""
+
+    @property
+    @abstractmethod
+    def modes(self) -> int:
+        """M, features of h."""
+
+    def initial_state(self, batch_size: int) -> ComplexState:
+        """Zeros."""
+        re = self._zeros(batch_size, self.modes)
+        return ComplexState(re, torch.zeros_like(re))
+
+    def _read(self, state: ComplexState) -> Tensor:
+        return torch.complex(widen(state.re), widen(state.im))
+
+    def _write(self, h: Tensor) -> ComplexState:
+        return ComplexState(h.real, h.imag)
+
+
+def widen(x: Tensor) -> Tensor:
+    """A tensor in float32 at least: decays near 1 and sums over long times need the digits."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))

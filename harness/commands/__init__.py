@@ -1,0 +1,1 @@
+"""The subcommands of `recurbench`, one file each."""

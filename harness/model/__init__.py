@@ -1,0 +1,1 @@
+"""The model around a cell, the same for every cell."""

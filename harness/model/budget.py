@@ -1,0 +1,71 @@
+"""Solves the hidden size at which a model has a given number of parameters."""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from recurbench.cells.base import CellError, RecurrentCell
+from recurbench.harness.errors import UserError
+from recurbench.harness.model.sizes import count_parameters
+
+TOLERANCE = 0.02
+LARGEST_MULTIPLE = 1024
+
+
+def solve_hidden_size(
+    parameters: int,
+    build_cell: Callable[[int], RecurrentCell[tuple[torch.Tensor, ...]]],
+    build_model: Callable[[int], nn.Module],
+) -> int:
+    """The hidden size whose model comes nearest to a number of parameters.
+
+    Nothing is allocated: models are built on the meta device.
+
+    Args:
+        parameters: of the whole model, encoder and head included.
+        build_cell: gives a cell for a hidden size; tells which sizes are allowed.
+        build_model: gives the model for a hidden size; its size must grow with it.
+
+    Raises:
+        UserError: no hidden size comes within 2 %; names the nearest sizes.
+    """
+
+    def size(multiples: int) -> int:
+        with torch.device("meta"):
+            return count_parameters(build_model(multiples * step))
+
+    step = smallest_multiple(build_cell)
+    low, high = 1, 2
+    while size(high) < parameters:
+        low, high = high, high * 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if size(middle) < parameters else (low, middle)
+    best = min((low, high), key=lambda multiples: abs(size(multiples) - parameters))
+    if abs(size(best) - parameters) > TOLERANCE * parameters:
+        sizes = " or ".join(f"{size(m):,} (hidden_size={m * step})" for m in (low, high))
+        raise UserError(
+            f"budget.parameters={parameters}: no hidden size comes within {TOLERANCE:.0%}; "
+            f"the nearest give {sizes}"
+        )
+    return best * step
+
+
+def smallest_multiple(
+    build_cell: Callable[[int], RecurrentCell[tuple[torch.Tensor, ...]]],
+) -> int:
+    """What the hidden size must divide by, with the knobs at hand.
+
+    Raises:
+        CellError: the cell refuses every size, or its knobs.
+    """
+    refusal: CellError | None = None
+    for hidden_size in range(1, LARGEST_MULTIPLE + 1):
+        try:
+            with torch.device("meta"):
+                return build_cell(hidden_size).hidden_multiple
+        except CellError as error:
+            refusal = error
+    assert refusal is not None
+    raise refusal

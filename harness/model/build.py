@@ -1,0 +1,88 @@
+"""What a configuration asks for: the task with its data, the cell and the model around it."""
+
+from dataclasses import replace
+from typing import Any
+
+from recurbench.cells.base import CellError, RecurrentCell
+from recurbench.harness.config.sections import Config, ModelConfig, knobs_of, plugin_of
+from recurbench.harness.errors import UserError
+from recurbench.harness.model.budget import solve_hidden_size
+from recurbench.harness.model.encoders import resolve_encoder
+from recurbench.harness.model.sequence_model import SequenceModel
+from recurbench.tasks.base import Task, TaskError
+
+
+def load_task(config: Config) -> Task:
+    """The configured task with its data.
+
+    Raises:
+        UserError: its knobs or its data cannot work.
+    """
+    try:
+        task = build_task(config)
+        task.bind(batch_size=config.train.batch_size, seed=config.seed)
+        task.prepare_data()
+        task.setup()
+    except TaskError as error:
+        raise UserError(f"task={config.task['name']}: {error}") from error
+    return task
+
+
+def build_model(config: Config, task: Task) -> tuple[Config, SequenceModel]:
+    """The model at its initial weights, and the configuration with all that was left open settled.
+
+    Raises:
+        UserError: the model does not fit the task, or no hidden size the budget.
+    """
+    check_model(config.model, task)
+    config = replace(config, model=resolve_encoder(config.model, task.spec))
+
+    def build_cell(hidden_size: int) -> RecurrentCell[Any]:
+        return make_cell(config, config.model.embedding_size, hidden_size)
+
+    def build(hidden_size: int) -> SequenceModel:
+        return SequenceModel(
+            task.spec,
+            lambda input_size: make_cell(config, input_size, hidden_size),
+            config.model,
+            config.seed,
+        )
+
+    try:
+        solved = config.cell["hidden_size"]
+        if config.budget.parameters is not None:
+            solved = solve_hidden_size(config.budget.parameters, build_cell, build)
+        return replace(config, cell={**config.cell, "hidden_size": solved}), build(solved)
+    except CellError as error:
+        raise UserError(f"cell={config.cell['name']}: {error}") from error
+
+
+def check_model(model: ModelConfig, task: Task) -> None:
+    """Refuses what no model can do on a task.
+
+    Raises:
+        UserError: it would see what it is to predict, or read out what is asked step by step.
+    """
+    if model.bidirectional and task.spec.predicts_next:
+        raise UserError(
+            f"model.bidirectional=true: task={task.name} predicts the next step, which a backward "
+            "cell would have seen"
+        )
+    if model.readout != "last" and task.spec.scope == "step":
+        raise UserError(
+            f"model.readout={model.readout}: task={task.name} predicts at every step, and this "
+            "makes one prediction of a whole sequence; leave model.readout=last"
+        )
+
+
+def build_task(config: Config) -> Task:
+    """The configured task, its data not loaded yet."""
+    task: Task = plugin_of(config, "task").cls(**knobs_of(config.task))
+    return task
+
+
+def make_cell(config: Config, input_size: int, hidden_size: int) -> RecurrentCell[Any]:
+    """The configured cell at an input size and a hidden size."""
+    knobs = {**knobs_of(config.cell), "hidden_size": hidden_size}
+    cell: RecurrentCell[Any] = plugin_of(config, "cell").cls(input_size, **knobs)
+    return cell

@@ -1,0 +1,112 @@
+"""Knobs: what a configuration may set of a plugin, as its constructor's signature says it."""
+
+import inspect
+import types
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from recurbench.harness.errors import PluginError
+
+PROVIDED = "input_size"  # the constructor argument that the harness gives, not the user
+SCALARS = (int, float, bool, str)
+
+
+@dataclass(frozen=True)
+class Knob:
+    """A constructor argument that a configuration may set."""
+
+    name: str
+    type: Any
+    """What OmegaConf checks; a `Literal` of strings is `str` here and has `choices`."""
+    default: Any
+    choices: tuple[str, ...] | None = None
+
+    @property
+    def type_name(self) -> str:
+        """The type as a person writes it."""
+        if self.choices:
+            return "|".join(self.choices)
+        return self.type.__name__ if isinstance(self.type, type) else str(self.type)
+
+
+def read_knobs(cls: type) -> Iterator[Knob]:
+    """The constructor's arguments but for `PROVIDED`.
+
+    Raises:
+        PluginError: one has no type or default, or another one than a configuration can hold.
+    """
+    try:
+        hints = typing.get_type_hints(inspect.getattr_static(cls, "__init__"))
+        for parameter in inspect.signature(cls).parameters.values():
+            if parameter.name != PROVIDED:
+                yield _read_knob(parameter, hints)
+    except NameError as error:
+        raise PluginError(f"{where(cls)}: a knob's type: {error}; import it") from error
+    except PluginError as error:  # finding the place takes long, so that only errors have it
+        raise PluginError(f"{where(cls)}: constructor argument {error}") from error
+
+
+def _read_knob(parameter: inspect.Parameter, hints: dict[str, Any]) -> Knob:
+    name = repr(parameter.name)
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        raise PluginError(f"{name}: name each knob instead of using * or **")
+    if parameter.name == "name":
+        raise PluginError(f"{name}: rename it, `name` is the plugin's own")
+    if parameter.name not in hints:
+        raise PluginError(f"{name} has no type; annotate it, as in `window: int = 16`")
+    if parameter.default is parameter.empty:
+        raise PluginError(f"{name} has no default; give it one, as in `window: int = 16`")
+    annotation = hints[parameter.name]
+    if _is_choice(annotation):
+        knob = Knob(parameter.name, str, parameter.default, typing.get_args(annotation))
+    elif _supported(annotation):
+        knob = Knob(parameter.name, annotation, parameter.default)
+    else:
+        raise PluginError(
+            f"{name}: a configuration cannot hold {annotation}; use int, float, bool, str, "
+            "a Literal of strings, a list of these, or one of these | None"
+        )
+    fits = knob.default in knob.choices if knob.choices else _fits(knob.default, knob.type)
+    if not fits:
+        raise PluginError(
+            f"{name}: its default {knob.default!r} is not of its type {knob.type_name}; "
+            f"change one, as in `{knob.name}: int | None = None`"
+        )
+    return knob
+
+
+def _is_choice(annotation: Any) -> bool:
+    """Whether it is a Literal of strings."""
+    strings = all(isinstance(choice, str) for choice in typing.get_args(annotation))
+    return typing.get_origin(annotation) is Literal and strings
+
+
+def _supported(annotation: Any) -> bool:
+    if annotation in SCALARS:
+        return True
+    arguments = typing.get_args(annotation)
+    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
+        others = [argument for argument in arguments if argument is not type(None)]
+        return len(others) == 1 and len(arguments) == 2 and _supported(others[0])
+    return typing.get_origin(annotation) is list and arguments[0] in SCALARS
+
+
+def _fits(value: Any, annotation: Any) -> bool:
+    """Whether a default has its annotated type, which is a supported one."""
+    arguments = typing.get_args(annotation)
+    if typing.get_origin(annotation) is list:
+        return isinstance(value, list) and all(_fits(item, arguments[0]) for item in value)
+    if arguments:
+        return any(_fits(value, argument) for argument in arguments)
+    return type(value) in ((int, float) if annotation is float else (annotation,))
+
+
+def where(cls: type) -> str:
+    """`file:line (Class)` of a class."""
+    try:
+        line = inspect.getsourcelines(cls)[1]
+        return f"{inspect.getfile(cls)}:{line} ({cls.__name__})"
+    except (OSError, TypeError):
+        return cls.__qualname__

@@ -1,0 +1,170 @@
+"""Lightning callbacks: the curve with its clock and limits, and progress for a person."""
+
+import math
+import sys
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from recurbench.harness.config.sections import TrainConfig
+from recurbench.harness.console import say
+from recurbench.harness.run.cost import Stopwatch
+from recurbench.harness.run.loggers import Mirrors, Point
+from recurbench.harness.run.module import SequenceModule
+
+LARGEST_CURVE = 400
+
+
+class DivergedError(Exception):
+    """A loss or gradient is not finite."""
+
+
+class Recorder(Callback):
+    """Keeps the curve and the clock, ends training at its limits and when it diverges.
+
+    Attributes:
+        curve: points of step, seconds, mean training loss since the last point, validation metrics.
+    """
+
+    def __init__(self, config: TrainConfig, watch: Stopwatch, mirrors: Mirrors) -> None:
+        self.config = config
+        self.watch = watch
+        self.mirrors = mirrors
+        self.curve: list[dict[str, float]] = []
+        self._every = max(1, config.eval_every // 10)
+        self._before = 0
+
+    def step(self, trainer: Trainer) -> int:
+        """Steps done so far, those before an interruption too."""
+        return self._before + trainer.global_step
+
+    def state_dict(self) -> dict[str, Any]:
+        """What goes on when an interrupted training does."""
+        return {"curve": self.curve, "every": self._every, "seconds": self.watch.seconds()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on after the last point of a curve, which the mirrors are shown first."""
+        self._every = state_dict["every"]
+        self.watch.add(state_dict["seconds"])
+        self.curve = state_dict["curve"]
+        for point in self.curve:
+            values = {key: value for key, value in point.items() if key not in ("step", "seconds")}
+            self.mirrors.log(int(point["step"]), values)
+        self._before = int(self.curve[-1]["step"])
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        """Training time goes on here after an evaluation."""
+        self.watch.resume()
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        """Adds a point now and then, and stops at the limit of steps or seconds."""
+        assert isinstance(pl_module, SequenceModule)
+        step = self.step(trainer)
+        steps, seconds = self.config.max_steps, self.config.max_seconds
+        if (steps and step >= steps) or (seconds and self.watch.seconds() >= seconds):
+            trainer.should_stop = True  # Lightning evaluates once more before it ends
+        if step % self._every == 0 or trainer.should_stop:
+            self.watch.pause()
+            self._add(step, {"train/loss": pl_module.pop_mean_loss()})
+            if not pl_module.finite:
+                raise DivergedError(f"loss or gradient not finite by step {step}")
+            self.watch.resume()  # at once, so that fetching the next batch counts at every step
+
+    def on_validation_start(self, *_: Any) -> None:
+        """Evaluation does not count as training time."""
+        self.watch.pause()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Adds the validation metrics to the curve."""
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self._add(self.step(trainer), metrics)
+
+    def _add(self, step: int, point: Point) -> None:
+        self.mirrors.log(step, point)
+        if self.curve and self.curve[-1]["step"] == step:
+            self.curve[-1] |= point
+            return
+        if len(self.curve) >= LARGEST_CURVE:
+            self.curve = thinned(self.curve)
+            self._every *= 2
+        self.curve.append({"step": step, "seconds": self.watch.seconds(), **point})
+
+
+def thinned(curve: list[Point]) -> list[Point]:
+    """A curve without every second of the points that have no evaluation, the newest kept.
+
+    Once these are few, less than a quarter, it is every second evaluation that goes.
+    """
+    plain: list[Point] = []
+    evaluated: list[Point] = []
+    for point in curve:
+        scored = any(name.startswith("val/") for name in point)
+        (evaluated if scored else plain).append(point)
+    if 4 * len(plain) >= len(curve):
+        plain = plain[::-2]
+    else:
+        evaluated = evaluated[::-2]
+    return sorted(plain + evaluated, key=lambda point: point["step"])
+
+
+class Reporter(Callback):
+    """Says how training goes: a bar with rate and ETA on a terminal, else a line per evaluation."""
+
+    def __init__(self, config: TrainConfig, recorder: Recorder, title: str) -> None:
+        self.config = config
+        self.recorder = recorder
+        self.title = title
+        self._bar: Progress | None = None
+
+    def on_fit_start(self, *_: Any) -> None:
+        """Opens the bar on a terminal."""
+        if not sys.stdout.isatty():
+            return
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeRemainingColumn(),
+            transient=True,
+        )
+        self._task = self._bar.add_task(self.title, total=1.0, state="")
+        self._bar.start()
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        """Moves the bar when the curve has a new point."""
+        curve = self.recorder.curve
+        if self._bar and curve and curve[-1]["step"] == self.recorder.step(trainer):
+            self._bar.update(self._task, completed=self._done(), state=self._state())
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Prints a line when there is no bar."""
+        if self._bar is None:
+            say(f"  {self._state()}")
+        else:
+            self._bar.update(self._task, completed=self._done(), state=self._state())
+
+    def teardown(self, *_: Any, **__: Any) -> None:
+        """Closes the bar, however training ended."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _done(self) -> float:
+        """The part of the limit that is used up, the nearer one if there are two."""
+        point = self.recorder.curve[-1]
+        return max(
+            point["step"] / (self.config.max_steps or math.inf),
+            point["seconds"] / (self.config.max_seconds or math.inf),
+        )
+
+    def _state(self) -> str:
+        point = self.recorder.curve[-1]
+        total = f"/{self.config.max_steps}" if self.config.max_steps else ""
+        rate = point["step"] / point["seconds"] if point["seconds"] else 0.0
+        scores = [
+            f"{name} {value:.4g}"
+            for name, value in point.items()
+            if name not in ("step", "seconds")
+        ]
+        return f"step {point['step']:.0f}{total}  {rate:.0f} steps/s  " + "  ".join(scores)

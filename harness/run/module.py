@@ -1,0 +1,189 @@
+"""The Lightning module: one task's loss and metrics on one model."""
+
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torchmetrics import MetricCollection
+
+from recurbench.cells.base import map_state
+from recurbench.harness.config.sections import OptimizerConfig, TrainConfig
+from recurbench.harness.model.decoding import decode, itself, likeliest
+from recurbench.harness.model.sequence_model import LayerState, SequenceModel
+from recurbench.harness.run.optimizers import build_optimizer, build_schedules
+from recurbench.tasks.base import Batch, FreeRun, Task
+
+
+class SequenceModule(LightningModule):
+    """Trains a model on a task and evaluates it.
+
+    Attributes:
+        monitor: the logged score that selects the checkpoint, `val/<primary>`.
+        finite: whether every loss and gradient so far was finite; a tensor, so that a GPU need not
+            wait for it at every step.
+        tokens: valid input steps trained on so far.
+        splits: names of the dataloaders that `test` is given.
+        results: metrics by split, filled by `test`.
+    """
+
+    def __init__(
+        self, model: SequenceModel, task: Task, optimizer: OptimizerConfig, train: TrainConfig
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.task = task
+        self.optimizer_config = optimizer
+        self.train_config = train
+        self.monitor = f"val/{task.primary}"
+        self._loss_sum = torch.zeros(())
+        self._loss_count = 0
+        self.finite = torch.ones((), dtype=torch.bool)
+        self.tokens = 0
+        self.splits: list[str] = []
+        self.results: dict[str, dict[str, float]] = {}
+        # Neither belongs into a checkpoint: metrics are of one evaluation, states of one batch.
+        self._metrics: dict[str, tuple[MetricCollection, MetricCollection]] = {}
+        self._states: dict[str, list[LayerState]] = {}
+
+    def predict(self, batch: Batch, phase: str) -> tuple[Tensor, Tensor]:
+        """Outputs and targets at the positions that count; carries the state within a phase."""
+        state = None if batch.fresh else self._states.get(phase)
+        outputs, final = self.model(batch.inputs, state)
+        self._states[phase] = [[map_state(Tensor.detach, s) for s in layer] for layer in final]
+        return outputs, self.task.targets_of(batch)
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """The task's loss on one batch."""
+        outputs, targets = self.predict(batch, "train")
+        loss = self.task.loss(outputs, targets)
+        self._loss_sum = self._loss_sum.to(loss.device) + loss.detach()
+        self._loss_count += 1
+        self.tokens += count_tokens(batch)
+        return loss
+
+    def pop_mean_loss(self) -> float:
+        """The mean training loss since the last call."""
+        mean = float(self._loss_sum) / self._loss_count
+        self._loss_sum, self._loss_count = torch.zeros_like(self._loss_sum), 0
+        return mean
+
+    def progress(self) -> dict[str, Any]:
+        """The weights, and what the steps so far have left behind beside them."""
+        states = self._states.get("train")
+        return {
+            "weights": self.model.state_dict(),
+            "tokens": self.tokens,
+            "loss": (self._loss_sum, self._loss_count),
+            "finite": self.finite,
+            "state": states and [[list(state) for state in layer] for layer in states],
+        }
+
+    def take_up(self, progress: dict[str, Any]) -> None:
+        """Goes on from what `progress` said."""
+        self.model.load_state_dict(progress["weights"])
+        self.tokens, self.finite = progress["tokens"], progress["finite"]
+        self._loss_sum, self._loss_count = progress["loss"]
+        if progress["state"]:
+            kinds = self.model.initial_state(1)
+            self._states["train"] = [
+                [type(kind)(*(leaf.to(self.device) for leaf in state)) for kind, state in layer]
+                for layer in map(zip, kinds, progress["state"])
+            ]
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clips the gradient's norm, which also tells whether loss and gradient are finite."""
+        limit = self.train_config.gradient_clip
+        norm = nn.utils.clip_grad_norm_(
+            self.model.parameters(), float("inf") if limit is None else limit
+        )
+        self.finite = self.finite.to(norm.device) & torch.isfinite(norm + self._loss_sum)
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        """Updates the metrics of `val`."""
+        self._update(batch, "val")
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs the metrics of `val` for checkpointing, early stopping and schedules."""
+        scores = self._compute("val")
+        self.log_dict({f"val/{name}": value for name, value in scores.items()})
+
+    def test_step(self, batch: Batch, _: int, dataloader_idx: int = 0) -> None:
+        """Updates the metrics of the split that a dataloader holds."""
+        self._update(batch, self.splits[dataloader_idx])
+
+    def on_test_epoch_end(self) -> None:
+        """Computes the metrics of every split."""
+        self.results = {split: self._compute(split) for split in self.splits}
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """The configured optimizer with its schedules."""
+        optimizer = build_optimizer(self.model.parameters(), self.optimizer_config)
+        entries = build_schedules(
+            optimizer,
+            self.optimizer_config,
+            self.train_config,
+            self.monitor,
+            higher_is_better(self.task),
+        )
+        return [optimizer], entries  # type: ignore[return-value] # plain dicts, as documented
+
+    @torch.no_grad()
+    def play(self, batch: Batch) -> Tensor:
+        """What the model makes of a batch from a fresh state, as a `Predictor`; on the CPU."""
+        self.model.eval()
+        run = self.task.free_run(batch)
+        if run is not None and self.task.primary not in self.task.metrics():
+            outputs, _ = self._run_free(run)
+        else:
+            inputs = batch.inputs.to(self.device)  # type: ignore[arg-type] # torch's stub errs
+            outputs, _ = self.model(inputs)
+        return outputs.float().cpu()
+
+    def _update(self, batch: Batch, split: str) -> None:
+        if split not in self._metrics:
+            scored, decoded = self.task.metrics(), self.task.free_run_metrics()
+            self._metrics[split] = scored.to(self.device), decoded.to(self.device)
+        scored, decoded = self._metrics[split]
+        scored.update(*self.predict(batch, split))
+        run = self.task.free_run(batch)
+        if run is not None:
+            decoded.update(*self._run_free(run))
+
+    def _run_free(self, run: FreeRun) -> tuple[Tensor, Tensor]:
+        """What the model makes of the prompts, taking the likeliest at each step; the answers."""
+        prompts = run.prompts.to(self.device)  # type: ignore[arg-type] # torch's stub errs
+        answers = run.answers.to(self.device)
+        choose = likeliest if self.task.spec.tokens else itself
+        return decode(self.model, prompts, choose, answers.shape[1], run.stop), answers
+
+    def _compute(self, split: str) -> dict[str, float]:
+        self._states.pop(split, None)
+        scores: dict[str, Any] = {}
+        for metrics in self._metrics.pop(split):
+            scores |= metrics.compute()
+        return {name: float(value) for name, value in scores.items()}
+
+
+def higher_is_better(task: Task) -> bool:
+    """The direction of a task's primary metric, which the metric itself must say."""
+    scored, decoded = task.metrics(), task.free_run_metrics()
+    better = (scored if task.primary in scored else decoded)[task.primary].higher_is_better
+    if better is None:
+        raise TypeError(f"task {task.name}: its metric {task.primary} must set higher_is_better")
+    return bool(better)
+
+
+def count_tokens(batch: Batch) -> int:
+    """Valid input steps of a batch."""
+    inputs = batch.inputs
+    if isinstance(inputs, Tensor):
+        return inputs.shape[0] * inputs.shape[1]
+    return len(inputs.data)

@@ -1,0 +1,124 @@
+"""Saves all that a training's next steps depend on, so that one that was cut off goes on."""
+
+import os
+import pickle
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from recurbench.harness.console import complain, say
+from recurbench.harness.run.module import SequenceModule
+
+MUST_AGREE = "recurbench", "git_commit", "torch", "lightning", "device", "threads"
+"""Of the environment: what a record says of it must hold for all steps of the run."""
+
+
+class Resumption(Callback):
+    """Saves a training to a file now and then, and at its start takes up what is there.
+
+    Training batches follow from their position and dropout from its generator, so that a training
+    that was cut off gives on a CPU what it would have given. Saved is after an evaluation, before
+    the next step; a file of other software, another device or number of threads, or a damaged one,
+    is given up with a word about it.
+
+    Args:
+        file: where the training is saved.
+        best: where the weights are that were best on validation so far.
+        every: least seconds between two savings; None saves nothing.
+        environment: where the training runs, as its record says it.
+        keepers: further callbacks whose state goes with it, always in the same order.
+
+    Attributes:
+        step: how many steps were done before.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        best: Path,
+        every: float | None,
+        environment: Mapping[str, Any],
+        keepers: Sequence[Callback],
+    ) -> None:
+        self.file, self.best, self.every, self.keepers = file, best, every, keepers
+        self._made_with = {
+            **{name: environment[name] for name in MUST_AGREE},
+            "folder": str(file.parent.resolve()),
+        }
+        self._found = self._read()
+        self.step: int = self._found["step"] if self._found else 0
+        self._due = False
+        self._saved_at = time.monotonic()
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Puts everything back to where it was."""
+        if self._found is None:
+            return
+        assert isinstance(pl_module, SequenceModule)
+        found, self._found = self._found, None
+        say(f"  goes on after step {self.step}")
+        torch.save(found["best"], self.best)
+        pl_module.take_up(found["module"])
+        for part, state in zip(_stateful(trainer, self.keepers), found["parts"], strict=True):
+            part.load_state_dict(state)
+        torch.set_rng_state(found["random"])
+        if found["random_cuda"] is not None:
+            torch.cuda.set_rng_state(found["random_cuda"])
+
+    def on_validation_end(self, *_: Any) -> None:
+        """Asks for saving once other callbacks and schedules have seen the evaluation too."""
+        self._due = self.every is not None and time.monotonic() - self._saved_at >= self.every
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        """Saves, if it is time to."""
+        if not self._due:
+            return
+        assert isinstance(pl_module, SequenceModule)
+        self._due, self._saved_at = False, time.monotonic()
+        cuda = pl_module.device.type == "cuda"
+        state = {
+            "made_with": self._made_with,
+            "step": self.step + trainer.global_step,
+            "best": torch.load(self.best, weights_only=True),
+            "module": pl_module.progress(),
+            "parts": [part.state_dict() for part in _stateful(trainer, self.keepers)],
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state() if cuda else None,
+        }
+        try:
+            _write(state, self.file)
+        except (OSError, RuntimeError) as error:  # torch's own for a full disk
+            self.every = None
+            complain(f"{self.file}: {error}; an interrupted run will have to start anew")
+
+    def _read(self) -> dict[str, Any] | None:
+        if not self.file.exists():
+            return None
+        try:
+            found: dict[str, Any] = torch.load(self.file, weights_only=True, map_location="cpu")
+        except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+            complain(f"{self.file} cannot be read ({type(error).__name__}); the run starts anew")
+            return None
+        for name, value in self._made_with.items():
+            if found["made_with"][name] != value:
+                was = found["made_with"][name]
+                complain(f"{self.file}: {name} was {was} and is {value}; the run starts anew")
+                return None
+        return found
+
+
+def _write(state: dict[str, Any], file: Path) -> None:
+    """Replaces a file by a whole one."""
+    new = file.with_suffix(".new")
+    torch.save(state, new)
+    os.replace(new, file)
+
+
+def _stateful(trainer: Trainer, keepers: Sequence[Callback]) -> list[Any]:
+    """All that has a `state_dict` beside the module, the optimizer before its schedules."""
+    schedules = [entry.scheduler for entry in trainer.lr_scheduler_configs]
+    return [*trainer.optimizers, *schedules, *keepers]

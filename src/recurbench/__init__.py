@@ -1,0 +1,37 @@
+"""recurbench compares recurrent cells fairly.
+
+What people import by hand comes straight from here, and is loaded when it is asked for:
+
+- `RecurrentCell` and `Task`, the contracts of a cell and of a task;
+- `check_cell` and `check_task`, the conformance suites.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recurbench.cells.base import RecurrentCell
+    from recurbench.harness.conformance import check_cell, check_task
+    from recurbench.tasks.base import Task
+
+__all__ = ["RecurrentCell", "Task", "__version__", "check_cell", "check_task"]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "RecurrentCell": "recurbench.cells.base",
+    "Task": "recurbench.tasks.base",
+    "check_cell": "recurbench.harness.conformance",
+    "check_task": "recurbench.harness.conformance",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Loads a public name at its first use: torch takes seconds, `recurbench --help` none."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

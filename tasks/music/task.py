@@ -1,0 +1,266 @@
+"""Polyphonic music: predict which of 88 keys sound in the next frame."""
+
+import re
+from pathlib import Path
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+from torchmetrics import MetricCollection
+
+from recurbench.tasks.base import (
+    Batch,
+    Batches,
+    Predictor,
+    Task,
+    TaskError,
+    TaskSpec,
+    generator,
+    hash_data,
+    require_choice,
+    require_positive,
+)
+from recurbench.tasks.common.corpora import fetch
+from recurbench.tasks.common.files import MAX_STEPS, own_files
+from recurbench.tasks.common.sequences import Sequences
+from recurbench.tasks.generation import Generative
+from recurbench.tasks.music import harmony
+from recurbench.tasks.music.midi import write_midi
+from recurbench.tasks.music.piano import (
+    CERTAIN,
+    KEYS,
+    SPLITS,
+    FrameAccuracy,
+    FrameNLL,
+    count_keys,
+    find_key,
+    name_keys,
+    read_rolls,
+    to_logits,
+)
+from recurbench.tasks.music.png import write_roll
+from recurbench.tasks.music.rolls import (
+    apart,
+    as_batch,
+    as_sequences,
+    evaluation,
+    training,
+    windows,
+)
+
+Dataset = Literal["harmony", "jsb", "nottingham", "muse", "piano_midi", "file"]
+
+FILES = {
+    "jsb": "music/JSB_Chorales.mat",
+    "nottingham": "music/Nottingham.mat",
+    "muse": "music/MuseData.mat",
+    "piano_midi": "music/Piano_midi.mat",
+}
+
+LONGER = (2, 4)
+"""How many times the length trained on the further test splits of `harmony` have."""
+
+
+class Music(Generative, Task):
+    """Predicts the keys of each next frame of a piano roll from all frames before it.
+
+    Boulanger-Lewandowski et al., "Modeling Temporal Dependencies in High-Dimensional Sequences",
+    2012, with the independent outputs and the score of Bai et al., "An Empirical Evaluation of
+    Generic Convolutional and Recurrent Networks", 2018: the negative log-likelihood in nats of a
+    frame, summed over its keys and averaged over all frames of a split but the first of each piece.
+    A piece of three frames, C major with a tune above, gives:
+
+        input    C2 C3 E3 G3 E5    C2 C3 E3 G3 G5
+        target   C2 C3 E3 G3 G5    F2 F3 A3 C3 A5
+
+        >>> task = Music()
+        >>> piece = task.encode_prompt("C4 E4 G4 | C4 F4 A4 | D4 G4 B4")
+        >>> inputs, targets, _ = as_batch([piece])
+        >>> task.to_text(inputs.data)
+        'C4 E4 G4 | C4 F4 A4'
+        >>> task.to_text(targets.data)
+        'C4 F4 A4 | D4 G4 B4'
+
+    `harmony` draws pieces at random from chords of a key (see `common/harmony.py`), whose best
+    possible score is known. `jsb`, `nottingham`, `muse` and `piano_midi` are the four published
+    corpora, with their own splits. Evaluation reads whole pieces; training reads windows of
+    corpora, each from a fresh state, where the papers read whole pieces too. A training piece that
+    recurs in val or test is dropped (two of Nottingham's 694 are).
+
+    Args:
+        dataset: where the pieces come from.
+        file: a `.mat` file with splits in it, for `dataset=file`, as `read_rolls` describes.
+        val_file: not taken, and neither is `test_file`: `file` has its own splits.
+        test_file: not taken.
+        window: frames to predict in one training sequence of a corpus; None reads whole pieces.
+        length: frames of a piece of `harmony`; the further test splits have two and four times it.
+        beat: frames that a chord of `harmony` lasts.
+        eval_sequences: pieces of `harmony` in validation and in each test split.
+    """
+
+    name = "music"
+    primary = "nll"
+    measures = "many outputs at once: chords that follow from the key, the beat and the last chord"
+    floors = {"marginal": 13.6542, "markov": 8.2578, "optimal": 2.6248}
+    seconds = 30
+    endings = (".mid", ".png", ".txt")
+
+    def __init__(
+        self,
+        *,
+        dataset: Dataset = "harmony",
+        file: str | None = None,
+        val_file: str | None = None,
+        test_file: str | None = None,
+        window: int | None = 100,
+        length: int = 48,
+        beat: int = 4,
+        eval_sequences: int = 200,
+    ) -> None:
+        super().__init__()
+        require_choice(get_args(Dataset), dataset=dataset)
+        require_positive(window=window, beat=beat, eval_sequences=eval_sequences)
+        if not 2 <= length <= MAX_STEPS // max(LONGER):
+            raise TaskError(f"length must be 2 to {MAX_STEPS // max(LONGER)}, not {length}")
+        self.files = own_files(dataset, file, val_file, test_file)
+        if val_file or test_file:
+            raise TaskError(
+                "val_file and test_file are not taken: a music file has its own splits, "
+                f"{', '.join(SPLITS.values())}"
+            )
+        self.dataset, self.window = dataset, window
+        self.length, self.beat, self.eval_sequences = length, beat, eval_sequences
+
+    def load(self) -> TaskSpec:
+        """Reads the pieces, or draws those of evaluation, and counts keys for the references."""
+        self._train: Sequences | None = None
+        if self.dataset == "harmony":
+            longer = {f"length_{n * self.length}": n * self.length for n in LONGER}
+            sizes = {"val": self.length, "test": self.length, **longer}
+            self._splits = {
+                split: as_sequences(self._draw(self.eval_sequences, length, split, length))
+                for split, length in sizes.items()
+            }
+            counted = list(self._draw(self.eval_sequences, self.length, "counted"))
+        else:
+            path = self.files.file if self.files else fetch(FILES[self.dataset])
+            pieces = apart(read_rolls(path))
+            if not pieces.train or not pieces.val:
+                raise TaskError(f"{path}: all pieces of a split are in a later one too")
+            self._train = as_sequences(windows(pieces.train, self.window))
+            self._splits = {"val": as_sequences(pieces.val), "test": as_sequences(pieces.test)}
+            counted = pieces.train
+        self._marginal, self._markov = map(to_logits, count_keys(counted))
+        return TaskSpec(KEYS, tokens=False, output_size=KEYS, scope="step", predicts_next=True)
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Mean over frames of the binary cross-entropy in nats, summed over keys."""
+        summed = F.binary_cross_entropy_with_logits(outputs, targets, reduction="sum")
+        return summed / len(targets)
+
+    def metrics(self) -> MetricCollection:
+        """`nll` in nats per frame, and the share of notes that are right."""
+        return MetricCollection({"nll": FrameNLL(), "accuracy": FrameAccuracy()})
+
+    def predictors(self) -> dict[str, Predictor]:
+        """What keys do on average; what each does after its last frame; all there is to know."""
+        known: dict[str, Predictor] = {
+            "marginal": lambda batch: self._marginal.expand(len(packed(batch).data), KEYS),
+            "markov": lambda batch: torch.where(
+                packed(batch).data > 0, self._markov[1], self._markov[0]
+            ),
+        }
+        if self.dataset == "harmony":
+            known["optimal"] = lambda batch: to_logits(harmony.next_frame(packed(batch), self.beat))
+        return known
+
+    def oracle(self, batch: Batch) -> Tensor:
+        """Sure logits of the targets."""
+        return (2 * self.targets_of(batch) - 1) * CERTAIN
+
+    def fingerprint(self) -> str:
+        """Of all pieces read, or of those of evaluation and the first training batch."""
+        train = self._training(32, 0).make(0) if self._train is None else self._train
+        return hash_data(list(train), *map(list, self._splits.values()))
+
+    def train_dataloader(self) -> Batches:
+        """Fresh pieces without end, or windows of nearly equal length, reshuffled every epoch."""
+        return self._training(self.batch_size, self.seed)
+
+    def val_dataloader(self) -> Batches:
+        """The pieces of the validation split, from short to long."""
+        return evaluation(self._splits["val"])
+
+    def test_dataloader(self) -> Batches:
+        """The pieces of the test split, from short to long."""
+        return evaluation(self._splits["test"])
+
+    def extra_test_dataloaders(self) -> dict[str, Batches]:
+        """Longer pieces of `harmony`."""
+        names = [name for name in self._splits if name not in ("val", "test")]
+        return {name: evaluation(self._splits[name]) for name in names}
+
+    def encode_prompt(self, prompt: str) -> Tensor:
+        """Frames of notes, divided by `|`: `C4 E4 G4 | D4 F4`; `-` or nothing is a silent one."""
+        frames = re.split(r"[|\n]", prompt)
+        roll = torch.zeros(len(frames), KEYS)
+        for step, frame in enumerate(frames):
+            roll[step, [find_key(note) for note in frame.split() if note != "-"]] = 1.0
+        return roll
+
+    def choose(
+        self, outputs: Tensor, temperature: float, top_k: int | None, source: torch.Generator
+    ) -> Tensor:
+        """Draws the next frames `(B, KEYS)`, each key by itself, from logits of that shape.
+
+        A temperature of 0 sounds the keys that are likelier to sound than not; of the likeliest
+        `top_k` alone any can sound.
+        """
+        logits = outputs.float().cpu()
+        chances = (logits > 0).float() if temperature == 0 else (logits / temperature).sigmoid()
+        if top_k is not None:
+            likeliest = logits.topk(min(top_k, KEYS)).indices
+            chances = torch.zeros_like(chances).scatter(1, likeliest, chances.gather(1, likeliest))
+        return torch.bernoulli(chances, generator=source).to(outputs.device)
+
+    def to_text(self, sequence: Tensor) -> str:
+        """The notes of the frames, in the form of a prompt."""
+        return " | ".join(name_keys(sequence))
+
+    def write(self, sequence: Tensor, path: Path) -> None:
+        """Writes frames `(T, KEYS)` as MIDI, as a picture or as text."""
+        writers = {".mid": write_midi, ".png": write_roll}
+        writers.get(path.suffix, super().write)(sequence, path)
+
+    @classmethod
+    def example_file(cls, folder: Path, seed: int) -> Path:
+        """Pieces of `harmony` of different lengths, as a `.mat` file."""
+        import numpy as np
+        from scipy.io import savemat
+
+        source = generator(cls.name, "example", seed)
+        data = {}
+        for name, count in zip(SPLITS.values(), (16, 4, 4), strict=True):
+            data[name] = np.empty((1, count), dtype=object)
+            for place in range(count):
+                data[name][0, place] = harmony.draw(1, 20 + place, 4, source)[0].numpy()
+        savemat(folder / f"music_{seed}.mat", data)
+        return folder / f"music_{seed}.mat"
+
+    def _training(self, batch_size: int, seed: int) -> Batches:
+        if self._train is not None:
+            return training(self._train, batch_size, self.name, "train", seed)
+        return Batches(
+            lambda step: as_batch(self._draw(batch_size, self.length, "train", seed, step))
+        )
+
+    def _draw(self, pieces: int, length: int, *purpose: str | int) -> Tensor:
+        return harmony.draw(pieces, length, self.beat, generator(self.name, *purpose))
+
+
+def packed(batch: Batch) -> PackedSequence:
+    """The inputs, which this task always packs."""
+    assert isinstance(batch.inputs, PackedSequence)
+    return batch.inputs

@@ -1,0 +1,39 @@
+"""`recurbench list` shows what a person needs to choose a task."""
+
+import re
+
+from recurbench.harness.cli import main
+
+BARE = '''
+from recurbench.tasks.copying import Copying
+
+
+class Bare(Copying):
+    """Says nothing of itself."""
+
+    name = "bare"
+    measures = ""
+    floors = {}
+    seconds = None
+'''
+
+
+def entry(shown: str, name: str) -> str:
+    """The lines about a task, up to its first knob."""
+    return re.search(rf"^{name}  .*?(?=^    task\.)", shown, re.DOTALL | re.MULTILINE).group()
+
+
+def test_a_task_is_shown_with_what_it_measures_its_references_and_its_time(capsys):
+    assert main(["list", "tasks"]) == 0
+    lines = entry(capsys.readouterr().out, "language").splitlines()
+    assert lines[1] == "    tasks/language.py"
+    assert lines[2].startswith("    measures ")
+    assert re.fullmatch(r"    references \w+ [\d.]+, .*", lines[3])
+    assert re.fullmatch(r"    a GRU trains \d+(\.\d+)? s on one core", lines[4])
+
+
+def test_what_a_task_does_not_say_is_left_out(plugin_folder, capsys):
+    (plugin_folder / "bare.py").write_text(BARE)
+    assert main(["list", "tasks"]) == 0
+    lines = entry(capsys.readouterr().out, "bare").splitlines()
+    assert lines == ["bare  Says nothing of itself.", f"    {plugin_folder / 'bare.py'}"]

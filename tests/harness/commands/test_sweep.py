@@ -1,0 +1,136 @@
+"""Sweeps: real Hydra multiruns in this process, and how they end."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hydra.core.config_store import ConfigStore
+
+from recurbench.harness.commands.run import run
+from recurbench.harness.errors import UserError
+from recurbench.harness.run.execute import Outcome
+
+FRAGILE = '''
+"""A cell that fails on request."""
+import torch
+from recurbench.cells.rnn import RNN
+
+
+class Fragile(RNN):
+    """A vanilla RNN that may raise."""
+
+    name = "fragile"
+
+    def __init__(self, input_size: int, hidden_size: int = 8, *, fails: bool = False):
+        super().__init__(input_size, hidden_size)
+        self.fails = fails
+
+    def recur(self, u, state):
+        if self.fails:
+            raise RuntimeError("this cell broke")
+        return super().recur(u, state)
+'''
+
+
+@pytest.fixture(autouse=True)
+def in_empty_folder(workplace: Path, config_store: ConfigStore) -> None:
+    """Every test runs in a folder of its own and leaves Hydra's store as it was."""
+
+
+def test_a_sweep_runs_the_cross_product(small: list, read_records: Callable) -> None:
+    assert run(["cell=rnn,torch_rnn", "-m", "task=copying", "seed=0,1", *small]) == 0
+    found = {(record["cell"]["name"], record["seed"]) for record in read_records()}
+    assert found == {(cell, seed) for cell in ("rnn", "torch_rnn") for seed in (0, 1)}
+
+
+def test_a_failed_run_keeps_the_sweep_going_and_is_named_at_its_end(
+    small: list, plugin_folder: Path, read_records: Callable, capsys: pytest.CaptureFixture
+) -> None:
+    (plugin_folder / "fragile.py").write_text(FRAGILE)
+    assert run(["-m", "cell=fragile", "cell.fails=true,false", *small]) == 1
+    statuses = {record["cell"]["fails"]: record["status"] for record in read_records()}
+    assert statuses == {True: "failed", False: "completed"}
+    ending = capsys.readouterr().out.partition("1 completed, 1 not")[2]
+    assert "fragile fails=true" in ending
+    assert "this cell broke" in ending
+
+
+def test_a_failed_single_run_ends_with_exit_code_1(small: list, plugin_folder: Path) -> None:
+    (plugin_folder / "fragile.py").write_text(FRAGILE)
+    with pytest.raises(SystemExit) as exit_:
+        run(["cell=fragile", "cell.fails=true", *small])
+    assert exit_.value.code == 1
+
+
+def test_a_job_that_only_its_data_refuses_does_not_stop_the_others(
+    small: list, read_records: Callable, capsys: pytest.CaptureFixture
+) -> None:
+    assert run(["-m", "task=copying,language", "model.bidirectional=true", *small]) == 1
+    assert [record["task"]["name"] for record in read_records()] == ["copying"]
+    assert "predicts the next step" in capsys.readouterr().out
+
+
+def test_a_sweep_of_refused_jobs_alone_ends_with_exit_code_2(small: list) -> None:
+    assert run(["-m", "task=language", "model.bidirectional=true", "seed=0,1", *small]) == 2
+
+
+def test_running_a_sweep_again_skips_what_is_completed(
+    small: list, read_records: Callable, capsys: pytest.CaptureFixture
+) -> None:
+    run(["-m", "seed=0", *small])
+    first = read_records()
+    capsys.readouterr()
+    assert run(["-m", "seed=0,1", *small]) == 0
+    assert capsys.readouterr().out.count("already completed") == 1
+    assert first[0] in read_records()
+
+
+def test_a_wrong_job_in_the_middle_is_refused_before_the_first_runs(
+    small: list, workplace: Path
+) -> None:
+    kept = [item for item in small if "hidden_size" not in item]
+    with pytest.raises(UserError, match="hidden_size must be at least 1"):
+        run(["-m", "cell.hidden_size=8,0,4", *kept])
+    assert list(workplace.iterdir()) == []
+
+
+def test_a_job_whose_process_was_killed_is_noticed(
+    small: list, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    import recurbench.harness.commands.run
+
+    write = Path.write_text
+
+    def lose_the_first(path: Path, text: str) -> int:
+        return 0 if path.name == "0.json" else write(path, text)
+
+    monkeypatch.setattr(recurbench.harness.commands.run.Path, "write_text", lose_the_first)
+    assert run(["-m", "seed=0,1", *small]) == 1
+    assert "1 left no outcome" in capsys.readouterr().out
+
+
+def test_a_folder_of_ones_own_presets_joins_by_the_search_path(
+    small: list, tmp_path_factory: pytest.TempPathFactory, read_records: Callable
+) -> None:
+    folder = tmp_path_factory.mktemp("presets")
+    (folder / "cell").mkdir()
+    (folder / "cell" / "before.yaml").write_text("defaults: [gru, _self_]\nreset_after: false\n")
+    path = f"hydra.searchpath=[file://{folder}]"
+    assert run(["-m", path, "cell=before,gru", *small]) == 0
+    assert sorted(record["cell"]["reset_after"] for record in read_records()) == [False, True]
+
+
+def test_a_sweep_has_the_name_that_is_given_to_it(small: list, workplace: Path) -> None:
+    run(["-m", "seed=0", "sweep=mine", *small])
+    (file,) = (workplace / "results/sweeps/mine/outcomes").iterdir()
+    assert Outcome(**json.loads(file.read_text())).ok
+
+
+@pytest.mark.parametrize("question", [["--cfg", "job"], ["--cfg", "all"]])
+def test_questions_to_hydra_pass_through_and_run_nothing(
+    question: list, workplace: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert run([*question, "cell=gru_cho"]) == 0
+    assert "gru" in capsys.readouterr().out
+    assert not (workplace / "results").exists()

@@ -1,0 +1,165 @@
+"""A budget of parameters gives the nearest hidden size that a cell allows, or is refused."""
+
+import re
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+import torch
+from torch import nn
+
+from recurbench.cells.attention_gru import AttentionGRU
+from recurbench.cells.base import CellError
+from recurbench.cells.gru import GRU
+from recurbench.harness.config.sections import ModelConfig
+from recurbench.harness.errors import UserError
+from recurbench.harness.model.budget import TOLERANCE, solve_hidden_size
+from recurbench.harness.model.sequence_model import SequenceModel
+from recurbench.harness.model.sizes import count_parameters
+from recurbench.harness.plugins.registry import registry
+from recurbench.harness.run.execute import prepare
+from recurbench.tasks.base import TaskSpec
+
+CELLS = {name: plugin.cls for name, plugin in registry().plugins["cell"].items()}
+SPEC = TaskSpec(input_size=7, tokens=True, output_size=5, scope="step")
+LARGEST = 20  # hidden sizes that the tests try one by one
+
+
+class InFours(GRU):
+    hidden_multiple = 4
+
+
+VARIANTS: dict[str, tuple[Callable, dict, int]] = {
+    **{name: (cls, {}, cls(1).hidden_multiple) for name, cls in CELLS.items()},
+    "three heads": (AttentionGRU, {"heads": 3}, 3),
+    "in fours": (InFours, {}, 4),
+}
+
+
+class Variant:
+    """A cell with its knobs, and every model that the budget may ask for."""
+
+    def __init__(self, name: str) -> None:
+        self.cls, self.knobs, self.multiple = VARIANTS[name]
+        self.devices: set[str] = set()
+
+    def cell(self, hidden_size: int, input_size: int = 3):
+        cell = self.cls(input_size, hidden_size, **self.knobs)
+        self.devices |= {p.device.type for p in cell.parameters()}
+        return cell
+
+    def model(self, hidden_size: int) -> nn.Module:
+        config = ModelConfig(
+            embedding_size=3, depth=2, dropout=0.0, residual=False, norm="layer",
+            bidirectional=False, readout="last",
+        )  # fmt: skip
+        model = SequenceModel(SPEC, lambda width: self.cell(hidden_size, width), config, seed=0)
+        self.devices |= {p.device.type for p in model.parameters()}
+        return model
+
+    def solve(self, parameters: int) -> int:
+        return solve_hidden_size(parameters, self.cell, self.model)
+
+
+@cache
+def sizes_of(name: str) -> dict[int, int]:
+    """Parameters of the model at every hidden size that a variant allows."""
+    variant = Variant(name)
+    with torch.device("meta"):
+        return {
+            hidden_size: count_parameters(variant.model(hidden_size))
+            for hidden_size in range(variant.multiple, LARGEST * variant.multiple, variant.multiple)
+        }
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_solved_size_is_the_nearest_of_all_and_within_two_percent_or_refused(name):
+    sizes = sizes_of(name)
+    variant = Variant(name)
+    solved, refused = 0, 0
+    smallest, *_, largest, _ = sizes.values()
+    for wanted in range(smallest, largest, (largest - smallest) // 6):
+        nearest = min(sizes, key=lambda hidden_size: abs(sizes[hidden_size] - wanted))
+        if abs(sizes[nearest] - wanted) <= TOLERANCE * wanted:
+            assert variant.solve(wanted) == nearest
+            solved += 1
+        else:
+            with pytest.raises(UserError, match=rf"\(hidden_size={nearest}\)"):
+                variant.solve(wanted)
+            refused += 1
+    assert solved
+    assert refused
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_size_that_is_met_exactly_is_found(name):
+    sizes = sizes_of(name)
+    for hidden_size in list(sizes)[:2] + list(sizes)[-2:]:
+        assert Variant(name).solve(sizes[hidden_size]) == hidden_size
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_large_budget_is_met_within_two_percent_and_solving_allocates_nothing(name):
+    wanted = 300_007
+    variant = Variant(name)
+    solved = variant.solve(wanted)
+    assert variant.devices == {"meta"}
+    assert solved % variant.multiple == 0
+    with torch.device("meta"):
+        found = count_parameters(variant.model(solved))
+        more = count_parameters(variant.model(solved + variant.multiple))
+        fewer = count_parameters(variant.model(solved - variant.multiple))
+    assert found == pytest.approx(wanted, rel=TOLERANCE)
+    assert abs(found - wanted) <= min(abs(more - wanted), abs(fewer - wanted))
+
+
+def test_solving_draws_no_random_numbers():
+    before = torch.get_rng_state()
+    Variant("gru").solve(100_003)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("name", ["gru", "three heads"])
+def test_a_budget_between_two_sizes_is_refused_with_both(name):
+    sizes = sizes_of(name)
+    multiple = Variant(name).multiple
+    low, high = sizes[multiple], sizes[2 * multiple]
+    wanted = (low + high) // 2
+    with pytest.raises(UserError) as caught:
+        Variant(name).solve(wanted)
+    assert str(caught.value) == (
+        f"budget.parameters={wanted}: no hidden size comes within 2%; the nearest give "
+        f"{low:,} (hidden_size={multiple}) or {high:,} (hidden_size={2 * multiple})"
+    )
+
+
+@pytest.mark.parametrize("name", ["gru", "three heads"])
+def test_a_budget_below_the_smallest_model_is_refused_with_its_size(name):
+    smallest = sizes_of(name)[Variant(name).multiple]
+    with pytest.raises(UserError, match=rf"the nearest give {smallest:,} \(hidden_size="):
+        Variant(name).solve(smallest // 2)
+
+
+def test_a_knob_that_no_size_suits_is_the_cells_own_error():
+    variant = Variant("three heads")
+    variant.knobs = {"window": 0}
+    with pytest.raises(CellError, match="window must be at least 1, not 0"):
+        variant.solve(100_003)
+
+
+def test_a_shared_parameter_counts_once_and_a_frozen_one_not_at_all():
+    tied, frozen = nn.Linear(3, 3), nn.Linear(3, 5)
+    frozen.requires_grad_(False)
+    assert count_parameters(nn.Sequential(tied, tied, frozen)) == 12
+
+
+@pytest.mark.parametrize("cell", ["cell=lstm", "cell=attention_gru cell.heads=3"])
+def test_a_run_with_a_budget_has_the_solved_size_in_its_model_and_identity(configure, cell):
+    config = configure(*cell.split(), "budget.parameters=200000", "task.eval_sequences=9")
+    prepared = prepare(config)
+    hidden_size = prepared.config.cell["hidden_size"]
+    assert count_parameters(prepared.model) == pytest.approx(200_000, rel=TOLERANCE)
+    assert {made.hidden_size for made in prepared.model.cells} == {hidden_size}
+    assert re.search(rf"\bhidden_size={hidden_size}\b", prepared.identity.entry["label"])
+    assert prepared.identity.sections["cell"]["hidden_size"] == hidden_size
+    assert {p.device.type for p in prepared.model.parameters()} == {"cpu"}

@@ -1,0 +1,371 @@
+"""A plugin is one file or one entry point; a bad one says where and why, and harms nothing else."""
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from omegaconf import OmegaConf
+
+from recurbench.harness.plugins import discovery
+from recurbench.harness.plugins.registry import Plugin, registry
+
+BUILT_IN_CELLS = {"attention_gru", "gru", "lstm", "rnn", "torch_gru", "torch_lstm", "torch_rnn"}
+BUILT_IN_TASKS = {
+    "adding", "associative_recall", "copying", "cycle_navigation", "digits", "dyck", "forecasting",
+    "induction", "language", "modular_arithmetic", "music", "parity", "selective_copying",
+    "sentiment", "tagging", "translation", "variable_length",
+}  # fmt: skip
+
+CELL = """\
+from typing import Literal
+from recurbench.cells.base import HiddenState, RecurrentCell
+
+
+class _Parts(RecurrentCell[HiddenState]):
+    def initial_state(self, batch_size):
+        return HiddenState(self._zeros(batch_size, self.hidden_size))
+
+    def project(self, x):
+        return x
+
+    def recur(self, u, state):
+        return state.h, state
+
+
+class Mine(_Parts):
+    name = "mine"
+
+    def __init__(self, input_size: int, hidden_size: int = 8, *, KNOBS) -> None:
+        super().__init__(input_size, hidden_size)
+"""
+CELL_LINE = CELL.partition("class Mine")[0].count("\n") + 1
+
+
+def cell(knobs: str, name: str = "mine") -> str:
+    """A plugin file with one cell whose constructor has the given knobs."""
+    return CELL.replace("KNOBS", knobs).replace('"mine"', f'"{name}"')
+
+
+TASK = """
+from recurbench.tasks.base import Task
+
+
+class Tiny(Task):
+    \"\"\"A task of nothing.\"\"\"
+
+    name = "tiny"
+    primary = "accuracy"
+
+    def __init__(self, length: int = 3) -> None:
+        super().__init__()
+
+    def load(self): ...
+    def loss(self, outputs, targets): ...
+    def metrics(self): ...
+    def references(self): ...
+    def fingerprint(self): ...
+    def train_dataloader(self): ...
+    def val_dataloader(self): ...
+    def test_dataloader(self): ...
+"""
+
+
+def only_error(discover, **sources: str) -> str:
+    """Where from and why the one plugin that cannot be used cannot be used."""
+    (broken,) = discover(**sources).broken
+    return f"{broken.origin}: {broken.error}"
+
+
+def test_everything_built_in_is_found_and_sound(discover):
+    found = discover()
+    assert set(found.plugins["cell"]) >= BUILT_IN_CELLS
+    assert set(found.plugins["task"]) == BUILT_IN_TASKS
+    assert found.broken == []
+
+
+@pytest.mark.parametrize(("kind", "name"), [("cell", "gru"), ("task", "copying")])
+def test_a_built_in_plugin_tells_its_origin_and_summary(discover, kind, name):
+    plugin = discover().plugins[kind][name]
+    assert plugin.origin == f"{kind}s/{name}.py"
+    assert plugin.summary
+    assert "\n" not in plugin.summary
+
+
+def test_a_file_may_hold_a_cell_and_a_task(discover):
+    found = discover(both=cell("window: int = 3") + TASK)
+    assert found.broken == []
+    for kind, name in (("cell", "mine"), ("task", "tiny")):
+        plugin = found.plugins[kind][name]
+        assert plugin.kind == kind
+        assert plugin.origin.endswith(f"{os.sep}both.py")
+        assert plugin.version.startswith("file+")
+    assert found.plugins["task"]["tiny"].summary == "A task of nothing."
+
+
+def test_several_folders_are_searched(discover, monkeypatch, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "tiny.py").write_text(TASK)
+    monkeypatch.setenv("RECURBENCH_PLUGINS", f"{tmp_path / 'plugins'}{os.pathsep}{other}")
+    found = discover(mine=cell("window: int = 3"))
+    assert "mine" in found.plugins["cell"]
+    assert "tiny" in found.plugins["task"]
+
+
+def test_a_folder_that_is_not_there_is_reported(discover, monkeypatch, tmp_path):
+    monkeypatch.setenv("RECURBENCH_PLUGINS", str(tmp_path / "nowhere"))
+    error = only_error(discover)
+    assert str(tmp_path / "nowhere") in error
+    assert "no such folder; correct RECURBENCH_PLUGINS" in error
+
+
+def test_a_plugin_does_not_offer_what_it_imports(discover):
+    source = "from recurbench.cells.gru import GRU\nfrom recurbench.tasks.copying import Copying\n"
+    assert discover(importer=source).broken == []
+
+
+def test_underscored_and_abstract_classes_are_not_offered(discover):
+    source = cell("window: int = 3") + TASK
+    found = discover(hidden=source.replace("class Mine", "class _Mine").replace("Tiny", "_Tiny"))
+    assert found.broken == []
+    assert "mine" not in found.plugins["cell"]
+    assert "tiny" not in found.plugins["task"]
+
+
+def install(site: Path, group: str, target: str) -> None:
+    """An installed distribution, as pip leaves it, with one entry point."""
+    info = site / "fancy_cells-1.2.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: fancy-cells\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text(f"[{group}]\nmine = {target}\n")
+
+
+@pytest.mark.parametrize(
+    ("group", "target", "kind", "name"),
+    [
+        ("recurbench.cells", "fancy_module_{id}:Mine", "cell", "mine"),
+        ("recurbench.cells", "fancy_module_{id}", "cell", "mine"),
+        ("recurbench.tasks", "fancy_module_{id}:Tiny", "task", "tiny"),
+        ("recurbench.tasks", "fancy_module_{id}", "task", "tiny"),
+    ],
+)
+def test_an_installed_distribution_offers_plugins_by_entry_point(
+    discover, monkeypatch, tmp_path, request, group, target, kind, name
+):
+    target = target.format(id=f"{kind}_{':' in target}".lower())
+    site = tmp_path / "site"
+    install(site, group, target)
+    (site / f"{target.partition(':')[0]}.py").write_text(cell("window: int = 3") + TASK)
+    monkeypatch.syspath_prepend(site)
+    found = discover()
+    assert found.broken == []
+    plugin = found.plugins[kind][name]
+    assert plugin.origin == f"fancy-cells 1.2 ({target})"
+    assert plugin.version.startswith("fancy-cells 1.2+")
+
+
+@pytest.mark.parametrize("target", ["fancy_missing:Mine", "recurbench.cells.gru:NoSuchCell"])
+def test_an_entry_point_that_leads_nowhere_is_listed(discover, monkeypatch, tmp_path, target):
+    install(tmp_path / "site", "recurbench.cells", target)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    error = only_error(discover)
+    assert f"fancy-cells 1.2 ({target})" in error
+    assert "Error: " in error
+
+
+def test_an_entry_point_without_a_distribution_goes_by_its_target(discover, monkeypatch):
+    def points(group):
+        from recurbench.cells.gru import GRU
+
+        point = SimpleNamespace(dist=None, value="somewhere:GRU", load=lambda: GRU)
+        return [point] if group == "recurbench.cells" else []
+
+    monkeypatch.setattr(discovery, "entry_points", points)
+    assert "somewhere:GRU" in only_error(discover)
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "error"),
+    [
+        ("x = 1\ndef f(:\n", 2, "SyntaxError: invalid syntax"),
+        ("\nimport no_such_package\n", 2, "ModuleNotFoundError: No module named"),
+        (
+            "from recurbench.cells.gru import Nothing\n",
+            1,
+            "ImportError: cannot import name 'Nothing'",
+        ),
+        ("def f():\n    raise RuntimeError('boom')\n\nf()\n", 2, "RuntimeError: boom"),
+        ("import sys\nsys.exit(3)\n", 2, "SystemExit: 3"),
+    ],
+    ids=["syntax", "missing-package", "missing-name", "raises", "exits"],
+)
+def test_a_file_that_cannot_be_imported_is_listed_by_line_and_hurts_no_other(
+    discover, source, line, error
+):
+    found = discover(bad=source, good=TASK)
+    (broken,) = found.broken
+    assert broken.origin.endswith("bad.py")
+    assert f"bad.py:{line}: {error}" in broken.error
+    assert "tiny" in found.plugins["task"]
+    assert set(found.plugins["cell"]) >= BUILT_IN_CELLS
+
+
+@pytest.mark.parametrize(
+    ("knobs", "complaint", "remedy"),
+    [
+        ("window=3", "'window' has no type", "annotate it, as in `window: int = 16`"),
+        ("window: int", "'window' has no default", "give it one"),
+        ("window: dict = {}", "'window': a configuration cannot hold <class 'dict'>", "use int"),
+        ("window: tuple[int, ...] = ()", "cannot hold tuple[int, ...]", "use int, float, bool"),
+        ("window: int | str = 3", "cannot hold int | str", "or one of these | None"),
+        ("window: list = []", "cannot hold <class 'list'>", "a list of these"),
+        ("window: list[list[int]] = []", "cannot hold list[list[int]]", "a list of these"),
+        ("window: Literal[1, 2] = 1", "cannot hold typing.Literal[1, 2]", "a Literal of strings"),
+        ("window: 'Unknown' = 3", "name 'Unknown' is not defined", "import it"),
+        ("window: int = None", "default None is not of its type int", "as in `window: int | None"),
+        ("window: int = 'wide'", "default 'wide' is not of its type int", "change one"),
+        ("window: bool = 1", "default 1 is not of its type bool", "change one"),
+        ("window: list[int] = ['a']", "default ['a'] is not of its type list[int]", "change one"),
+        ("window: Literal['a', 'b'] = 'c'", "default 'c' is not of its type a|b", "change one"),
+        ("x: int = 3, **knobs: int", "'knobs': name each knob", "instead of using * or **"),
+        ("name: str = 'x'", "'name': rename it", "`name` is the plugin's own"),
+    ],
+)
+def test_a_knob_against_the_contract_is_refused_with_place_and_remedy(
+    discover, knobs, complaint, remedy
+):
+    error = only_error(discover, wrong=cell(knobs))
+    assert f"wrong.py:{CELL_LINE} (Mine): " in error
+    assert complaint in error
+    assert remedy in error
+    assert "\n" not in error
+
+
+def test_positional_knobs_are_refused(discover):
+    source = cell("x: int = 3").replace("hidden_size: int = 8, *, x: int = 3", "*sizes: int")
+    assert "'sizes': name each knob instead of using * or **" in only_error(discover, wrong=source)
+
+
+@pytest.mark.parametrize("name", ['title = "mine"', 'name = ""', "name = 3"])
+def test_a_class_without_a_name_is_refused(discover, name):
+    source = cell("window: int = 3").replace('name = "mine"', name)
+    error = only_error(discover, wrong=source)
+    assert f'wrong.py:{CELL_LINE} (Mine): add the class attribute name = "..."' in error
+
+
+def test_a_subclass_does_not_inherit_its_name(discover):
+    source = "from recurbench.cells.gru import GRU\n\n\nclass Mine(GRU):\n    pass\n"
+    assert 'wrong.py:4 (Mine): add the class attribute name = "..."' in only_error(
+        discover, wrong=source
+    )
+
+
+def test_a_named_class_that_lacks_methods_is_refused_by_their_names(discover):
+    source = cell("window: int = 3").replace("def recur(", "def recurse(")
+    error = only_error(discover, wrong=source)
+    assert f"wrong.py:{CELL_LINE} (Mine): " in error
+    assert "recur" in error
+
+
+def test_a_cell_without_a_hidden_size_is_refused(discover):
+    source = cell("x: int = 3").replace("hidden_size: int = 8, *, ", "*, ")
+    error = only_error(discover, wrong=source)
+    assert f"wrong.py:{CELL_LINE} (Mine): " in error
+    assert "hidden_size: int = 64" in error
+
+
+def test_a_cell_without_an_input_size_is_refused(discover):
+    source = cell("x: int = 3").replace("input_size: int, ", "").replace("(input_size", "(3")
+    error = only_error(discover, wrong=source)
+    assert f"wrong.py:{CELL_LINE} (Mine): add the constructor argument `input_size: int`" in error
+
+
+@pytest.mark.parametrize("name", ["my cell", "a/b", "../mine", "a,b", "k=v", ".hidden"])
+def test_a_name_that_no_command_line_or_folder_could_hold_is_refused(discover, name):
+    error = only_error(discover, wrong=cell("x: int = 3", name=name))
+    assert f"wrong.py:{CELL_LINE} (Mine): name '{name}': use letters, digits and _" in error
+
+
+def test_a_presets_name_is_taken(discover):
+    error = only_error(discover, wrong=cell("x: int = 3", name="gru_cho"))
+    assert "the name 'gru_cho' is taken by " in error
+    assert f"gru_cho.yaml; give {error.partition(': ')[0]}:{CELL_LINE} (Mine) another" in error
+
+
+def test_a_refused_class_does_not_hurt_its_neighbours(discover):
+    found = discover(mixed=cell("window=3") + TASK)
+    assert len(found.broken) == 1
+    assert "tiny" in found.plugins["task"]
+
+
+def test_a_name_clash_names_both_origins_and_the_built_in_wins(discover):
+    found = discover(clash=cell("window: int = 3", name="gru"))
+    (broken,) = found.broken
+    assert found.plugins["cell"]["gru"].origin == "cells/gru.py"
+    assert broken.origin.endswith("clash.py")
+    assert "'gru' is taken by cells/gru.py" in broken.error
+    assert f"clash.py:{CELL_LINE} (Mine)" in broken.error
+
+
+def test_a_cell_and_a_task_may_share_a_name(discover):
+    found = discover(same=cell("window: int = 3", name="tiny") + TASK)
+    assert found.broken == []
+    assert found.plugins["cell"]["tiny"].kind == "cell"
+    assert found.plugins["task"]["tiny"].kind == "task"
+
+
+@pytest.mark.parametrize(
+    ("knob", "type_", "type_name", "default", "choices"),
+    [
+        ("k: int = 3", int, "int", 3, None),
+        ("k: float = 0.1", float, "float", 0.1, None),
+        ("k: float = 1", float, "float", 1, None),
+        ("k: bool = True", bool, "bool", True, None),
+        ("k: str = 'a'", str, "str", "a", None),
+        ("k: 'int' = 3", int, "int", 3, None),
+        ("k: int | None = None", int | None, "int | None", None, None),
+        ("k: list[int] = [1, 2]", list[int], "list[int]", [1, 2], None),
+        ("k: list[str] | None = None", list[str] | None, "list[str] | None", None, None),
+        ("k: Literal['a', 'b'] = 'b'", str, "a|b", "b", ("a", "b")),
+    ],
+)
+def test_a_knob_has_the_type_default_and_choices_of_its_signature(
+    discover, knob, type_, type_name, default, choices
+):
+    found = discover(mine=cell(knob))
+    assert found.broken == []
+    hidden_size, k = found.plugins["cell"]["mine"].knobs
+    assert (hidden_size.name, hidden_size.type, hidden_size.default) == ("hidden_size", int, 8)
+    assert (k.type, k.type_name, k.default, k.choices) == (type_, type_name, default, choices)
+
+
+@pytest.mark.parametrize("kind", ["cell", "task"])
+def test_every_plugin_becomes_a_typed_configuration(discover, kind):
+    for plugin in discover(mine=cell("sizes: list[int] = [1, 2]")).plugins[kind].values():
+        config = OmegaConf.structured(plugin.config_class())
+        assert config.name == plugin.name
+        assert list(config) == ["name", *(knob.name for knob in plugin.knobs)]
+        assert [config[knob.name] for knob in plugin.knobs] == [k.default for k in plugin.knobs]
+
+
+def test_list_defaults_are_not_shared(discover):
+    plugin = discover(mine=cell("sizes: list[int] = [1, 2]")).plugins["cell"]["mine"]
+    made = plugin.config_class()
+    made().sizes.append(3)
+    assert made().sizes == [1, 2]
+    assert plugin.knobs[-1].default == [1, 2]
+
+
+def test_a_plugins_version_changes_with_its_source_alone(discover):
+    def version(source: str) -> str:
+        plugin: Plugin = discover(mine=source).plugins["cell"]["mine"]
+        return plugin.version
+
+    source = cell("window: int = 3")
+    assert version(source) == version(source)
+    assert version(source) != version(source.replace("return state.h", "return -state.h"))
+
+
+def test_discovery_happens_once(discover):
+    assert discover() is registry()
