@@ -18,7 +18,8 @@ import torch
 from torch import nn
 
 from recurbench.harness.config.compose import compose_jobs
-from recurbench.harness.config.sections import register, resolve
+from recurbench.harness.config.resolve import resolve
+from recurbench.harness.config.schema import register
 from recurbench.harness.plugins.registry import registry
 from recurbench.harness.run.execute import prepare
 from recurbench.harness.run.module import SequenceModule

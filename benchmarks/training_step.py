@@ -20,7 +20,9 @@ import torch
 from torch import nn
 
 from recurbench.harness.config.compose import compose_jobs
-from recurbench.harness.config.sections import Config, register, resolve
+from recurbench.harness.config.resolve import resolve
+from recurbench.harness.config.schema import register
+from recurbench.harness.config.sections import Config
 from recurbench.harness.run.execute import Prepared, prepare
 from recurbench.harness.run.loggers import Mirrors
 from recurbench.harness.run.optimizers import build_optimizer

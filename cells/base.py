@@ -6,11 +6,14 @@ N valid steps of a packed batch.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import ClassVar, Generic, NamedTuple, TypeVar, overload
+from typing import Annotated, Any, ClassVar, Generic, NamedTuple, TypeVar, overload
 
 import torch
+from annotated_types import Ge
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
+
+from recurbench.limits import limited
 
 StateT = TypeVar("StateT", bound=tuple[Tensor, ...])
 
@@ -52,8 +55,10 @@ class RecurrentCell(nn.Module, ABC, Generic[StateT]):
 
     A minimal cell writes `__init__`, `initial_state`, `project` and `recur`. Its constructor takes
     `input_size`, `hidden_size` and typed, defaulted keyword knobs; that signature is its
-    configuration. The state is a flat `NamedTuple` of tensors, each `(B, ...)`, none of which grows
-    with T, and a cell accepts the state it returned: running chunks equals running the whole.
+    configuration, and limits in its annotations, `window: Annotated[int, Ge(1)] = 16`, hold
+    wherever it is called. The state is a flat `NamedTuple` of tensors, each `(B, ...)`, none of
+    which grows with T, and a cell accepts the state it returned: running chunks equals running the
+    whole.
 
     Args:
         input_size: I, features of an input step.
@@ -83,9 +88,17 @@ class RecurrentCell(nn.Module, ABC, Generic[StateT]):
     parallel: ClassVar[bool]
     """Whether it can run all steps of a sequence at once instead of one after another."""
 
-    def __init__(self, input_size: int, hidden_size: int) -> None:
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Makes the constructor refuse knobs beyond the limits in its annotations."""
+        super().__init_subclass__(**arguments)
+        if "__init__" in vars(cls):
+            cls.__init__ = limited(CellError)(cls.__init__)  # type: ignore[method-assign]
+
+    @limited(CellError)
+    def __init__(
+        self, input_size: Annotated[int, Ge(1)], hidden_size: Annotated[int, Ge(1)]
+    ) -> None:
         super().__init__()
-        require_at_least_one(input_size=input_size, hidden_size=hidden_size)
         if hidden_size % self.hidden_multiple:
             below = hidden_size // self.hidden_multiple * self.hidden_multiple
             raise CellError(

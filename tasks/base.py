@@ -19,6 +19,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 from torchmetrics import MetricCollection
 
+from recurbench.limits import limited
+
 IGNORE_INDEX = -100
 """The target of a position that does not count, in losses and metrics alike."""
 
@@ -86,7 +88,8 @@ or, where free runs rank, its continuations `(B, L)` or `(B, L, F)`."""
 class Task(LightningDataModule, ABC):
     """Three splits of data with a loss, metrics, reference scores and a fingerprint.
 
-    The constructor takes typed, defaulted keyword knobs; that signature is the configuration. A
+    The constructor takes typed, defaulted keyword knobs; that signature is the configuration, and
+    limits in its annotations, `delay: Annotated[int, Ge(1)] = 15`, hold wherever it is called. A
     task holds no parameters and never sees a cell. Training batches depend on the knobs,
     `batch_size` and `seed` alone, so that all cells see the same batches in the same order;
     validation and test data do not depend on the seed.
@@ -113,6 +116,12 @@ class Task(LightningDataModule, ABC):
 
     spec: TaskSpec
     """Set by `setup`."""
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Makes the constructor refuse knobs beyond the limits in its annotations."""
+        super().__init_subclass__(**arguments)
+        if "__init__" in vars(cls):
+            cls.__init__ = limited(TaskError)(cls.__init__)  # type: ignore[method-assign]
 
     batch_size: int = 32
     seed: int = 0

@@ -6,7 +6,7 @@ from pathlib import Path
 from hydra import compose, initialize_config_module
 
 from recurbench.harness.cli import main
-from recurbench.harness.config.sections import register
+from recurbench.harness.config.schema import register
 from recurbench.harness.results import record as records
 from recurbench.harness.results.tracks import build_tracks
 

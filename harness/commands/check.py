@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from recurbench.harness.config.compose import compose_jobs, options_of
-from recurbench.harness.config.sections import knobs_of, plugin_of, register, resolve
+from recurbench.harness.config.resolve import knobs_of, plugin_of, resolve
+from recurbench.harness.config.schema import register
 from recurbench.harness.conformance import SUITES, Finding
 from recurbench.harness.errors import UserError, nearest
 from recurbench.tasks.base import TaskError

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from recurbench.harness.commands.show import find_record
 from recurbench.harness.config.compose import compose_jobs
+from recurbench.harness.config.resolve import knobs_of, plugin_of, resolve
+from recurbench.harness.config.schema import register
 from recurbench.harness.config.sections import (
     BudgetConfig,
     Config,
@@ -21,10 +23,6 @@ from recurbench.harness.config.sections import (
     OptimizerConfig,
     TrainConfig,
     TrainerConfig,
-    knobs_of,
-    plugin_of,
-    register,
-    resolve,
 )
 from recurbench.harness.console import complain, say
 from recurbench.harness.errors import UserError

@@ -12,7 +12,7 @@ from string import Template
 
 from recurbench.cells.base import RecurrentCell
 from recurbench.harness.config.compose import options_of
-from recurbench.harness.config.sections import register
+from recurbench.harness.config.schema import register
 from recurbench.harness.console import say
 from recurbench.harness.errors import UserError
 from recurbench.tasks.base import Task

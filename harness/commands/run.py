@@ -17,7 +17,9 @@ from omegaconf import DictConfig
 
 from recurbench.cells.base import CellError
 from recurbench.harness.config.compose import check_overrides, compose_jobs
-from recurbench.harness.config.sections import Config, register, resolve
+from recurbench.harness.config.resolve import resolve
+from recurbench.harness.config.schema import register
+from recurbench.harness.config.sections import Config
 from recurbench.harness.console import complain, say
 from recurbench.harness.errors import UserError, nearest
 from recurbench.harness.model.build import build_task, make_cell

@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from recurbench.cells.base import CellError, RecurrentCell
-from recurbench.harness.config.sections import Config, ModelConfig, knobs_of, plugin_of
+from recurbench.harness.config.resolve import knobs_of, plugin_of
+from recurbench.harness.config.sections import Config, ModelConfig
 from recurbench.harness.errors import UserError
 from recurbench.harness.model.budget import solve_hidden_size
 from recurbench.harness.model.encoders import resolve_encoder

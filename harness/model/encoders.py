@@ -35,7 +35,9 @@ def resolve_encoder(model: ModelConfig, spec: TaskSpec) -> ModelConfig:
         )
     if model.encoder == "none":
         return replace(model, embedding_size=spec.input_size)
-    return replace(model, encoder=fitting[1]) if model.encoder == "auto" else model
+    if model.encoder == "auto":
+        return replace(model, encoder="embedding" if spec.tokens else "linear")
+    return model
 
 
 def make_encoder(spec: TaskSpec, config: ModelConfig) -> nn.Module:

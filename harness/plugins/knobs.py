@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from recurbench.harness.errors import PluginError
+from recurbench.limits import complaint, limits_as_text
 
 PROVIDED = "input_size"  # the constructor argument that the harness gives, not the user
 SCALARS = (int, float, bool, str)
@@ -19,16 +20,27 @@ class Knob:
 
     name: str
     type: Any
-    """What OmegaConf checks; a `Literal` of strings is `str` here and has `choices`."""
+    """What OmegaConf checks: without limits, and `str` for a `Literal` of strings."""
     default: Any
-    choices: tuple[str, ...] | None = None
+    annotation: Any = None
+    """As it is written: with limits and with the choices of a `Literal`."""
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The choices of a `Literal`; none for others."""
+        return typing.get_args(self.annotation) if is_choice(self.annotation) else ()
 
     @property
     def type_name(self) -> str:
-        """The type as a person writes it."""
+        """The type as a person writes it, with its limits."""
         if self.choices:
             return "|".join(self.choices)
-        return self.type.__name__ if isinstance(self.type, type) else str(self.type)
+        name = self.type.__name__ if isinstance(self.type, type) else str(self.type)
+        return ", ".join(filter(None, [name, limits_as_text(self.annotation)]))
+
+    def complaint(self, option: str, value: Any) -> str | None:
+        """What is wrong with a value of it, if anything; `option` is what the message calls it."""
+        return complaint(option, value, self.annotation)
 
 
 def read_knobs(cls: type) -> Iterator[Knob]:
@@ -38,47 +50,51 @@ def read_knobs(cls: type) -> Iterator[Knob]:
         PluginError: one has no type or default, or another one than a configuration can hold.
     """
     try:
-        hints = typing.get_type_hints(inspect.getattr_static(cls, "__init__"))
+        constructor = inspect.getattr_static(cls, "__init__")
+        plain = typing.get_type_hints(constructor)
+        annotated = typing.get_type_hints(constructor, include_extras=True)
         for parameter in inspect.signature(cls).parameters.values():
             if parameter.name != PROVIDED:
-                yield _read_knob(parameter, hints)
+                yield _read_knob(parameter, plain, annotated)
     except NameError as error:
         raise PluginError(f"{where(cls)}: a knob's type: {error}; import it") from error
     except PluginError as error:  # finding the place takes long, so that only errors have it
         raise PluginError(f"{where(cls)}: constructor argument {error}") from error
 
 
-def _read_knob(parameter: inspect.Parameter, hints: dict[str, Any]) -> Knob:
+def _read_knob(
+    parameter: inspect.Parameter, plain: dict[str, Any], annotated: dict[str, Any]
+) -> Knob:
     name = repr(parameter.name)
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
         raise PluginError(f"{name}: name each knob instead of using * or **")
     if parameter.name == "name":
         raise PluginError(f"{name}: rename it, `name` is the plugin's own")
-    if parameter.name not in hints:
+    if parameter.name not in plain:
         raise PluginError(f"{name} has no type; annotate it, as in `window: int = 16`")
     if parameter.default is parameter.empty:
         raise PluginError(f"{name} has no default; give it one, as in `window: int = 16`")
-    annotation = hints[parameter.name]
-    if _is_choice(annotation):
-        knob = Knob(parameter.name, str, parameter.default, typing.get_args(annotation))
-    elif _supported(annotation):
-        knob = Knob(parameter.name, annotation, parameter.default)
-    else:
+    annotation = plain[parameter.name]
+    if not is_choice(annotation) and not _supported(annotation):
         raise PluginError(
             f"{name}: a configuration cannot hold {annotation}; use int, float, bool, str, "
             "a Literal of strings, a list of these, or one of these | None"
         )
+    held = str if is_choice(annotation) else annotation
+    knob = Knob(parameter.name, held, parameter.default, annotated[parameter.name])
     fits = knob.default in knob.choices if knob.choices else _fits(knob.default, knob.type)
     if not fits:
         raise PluginError(
             f"{name}: its default {knob.default!r} is not of its type {knob.type_name}; "
             f"change one, as in `{knob.name}: int | None = None`"
         )
+    if beyond := knob.complaint("its default", knob.default):
+        raise PluginError(f"{name}: {beyond}")
     return knob
 
 
-def _is_choice(annotation: Any) -> bool:
-    """Whether it is a Literal of strings."""
+def is_choice(annotation: Any) -> bool:
+    """Whether it is a Literal of strings, which OmegaConf holds as a `str`."""
     strings = all(isinstance(choice, str) for choice in typing.get_args(annotation))
     return typing.get_origin(annotation) is Literal and strings
 

@@ -4,7 +4,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from recurbench.harness.config.sections import Config, plugin_of
+from recurbench.harness.config.resolve import plugin_of
+from recurbench.harness.config.sections import Config
 from recurbench.harness.plugins.registry import Plugin
 from recurbench.harness.results.record import identity
 

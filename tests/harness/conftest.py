@@ -11,7 +11,9 @@ from hydra.core.config_store import ConfigStore
 
 from recurbench.harness.commands import new as scaffold
 from recurbench.harness.config.compose import compose_jobs
-from recurbench.harness.config.sections import Config, register, resolve
+from recurbench.harness.config.resolve import resolve
+from recurbench.harness.config.schema import register
+from recurbench.harness.config.sections import Config
 from recurbench.harness.plugins.registry import Registry, registry
 
 Discover = Callable[..., Registry]

@@ -12,7 +12,7 @@ import pytest
 from recurbench.harness.cli import main
 from recurbench.harness.commands.generate import command_of, config_of
 from recurbench.harness.config.compose import compose_jobs
-from recurbench.harness.config.sections import resolve
+from recurbench.harness.config.resolve import resolve
 from recurbench.harness.model.build import build_model, load_task
 from recurbench.harness.run.execute import execute, prepare
 from recurbench.harness.run.training import checkpoint_of, load_weights

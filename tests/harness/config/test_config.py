@@ -8,7 +8,8 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from recurbench.harness.config.compose import compose_jobs
-from recurbench.harness.config.sections import knobs_of, plugin_of, register, resolve
+from recurbench.harness.config.resolve import knobs_of, plugin_of, resolve
+from recurbench.harness.config.schema import register
 from recurbench.harness.errors import UserError
 from recurbench.harness.plugins.registry import registry
 

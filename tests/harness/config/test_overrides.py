@@ -3,7 +3,7 @@
 import pytest
 
 from recurbench.harness.config.compose import compose_jobs
-from recurbench.harness.config.sections import register
+from recurbench.harness.config.schema import register
 from recurbench.harness.errors import UserError
 
 

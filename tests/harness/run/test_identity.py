@@ -7,7 +7,9 @@ from functools import cache
 import pytest
 
 from recurbench.harness.config.compose import compose_jobs
-from recurbench.harness.config.sections import Config, register, resolve
+from recurbench.harness.config.resolve import resolve
+from recurbench.harness.config.schema import register
+from recurbench.harness.config.sections import Config
 from recurbench.harness.plugins.registry import registry
 from recurbench.harness.run.identity import identify
 

@@ -16,7 +16,8 @@ import torch
 
 import recurbench.tasks.language.task
 from recurbench.harness.config.compose import compose_jobs
-from recurbench.harness.config.sections import register, resolve
+from recurbench.harness.config.resolve import resolve
+from recurbench.harness.config.schema import register
 from recurbench.harness.model.build import build_task
 from recurbench.tasks.base import IGNORE_INDEX, Batch, TaskError, generator
 from recurbench.tasks.common.corpora import FOLDER_VARIABLE

@@ -1,0 +1,75 @@
+"""From a composed configuration to checked sections."""
+
+import dataclasses
+from typing import Any, get_type_hints
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from recurbench.harness.config.sections import Config
+from recurbench.harness.errors import UserError, nearest
+from recurbench.harness.plugins.registry import Plugin, registry
+from recurbench.limits import complaint
+
+
+def resolve(composed: DictConfig) -> Config:
+    """The composed configuration as plain typed objects, checked against every limit.
+
+    Raises:
+        UserError: names the option, its value and what would be right.
+    """
+    try:
+        found: dict[str, Any] = OmegaConf.to_container(  # type: ignore[assignment]
+            composed, resolve=True, throw_on_missing=True
+        )
+    except OmegaConfBaseException as error:  # `???`, or an interpolation that leads nowhere
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{error.full_key}: {reason}") from error
+    config: Config = _typed(Config, found, "")
+    for kind in ("cell", "task"):
+        _check_knobs(plugin_of(config, kind), getattr(config, kind))
+    if config.train.max_steps is None and config.train.max_seconds is None:
+        raise UserError("train.max_steps and train.max_seconds are both null; set one of them")
+    if config.optimizer.schedule == "cosine" and config.train.max_steps is None:
+        raise UserError("optimizer.schedule=cosine needs train.max_steps, which is null")
+    return config
+
+
+def plugin_of(config: Config, kind: str) -> Plugin:
+    """The plugin that the section `cell` or `task` names."""
+    plugins = registry().plugins[kind]
+    name = getattr(config, kind)["name"]
+    if name not in plugins:
+        raise UserError(f"{kind}.name={name}: no such {kind}{nearest(name, plugins)}")
+    return plugins[name]
+
+
+def knobs_of(section: dict[str, Any]) -> dict[str, Any]:
+    """A plugin's section without the plugin's name: its constructor's arguments."""
+    return {key: value for key, value in section.items() if key != "name"}
+
+
+def _typed(section: type, values: dict[str, Any], prefix: str) -> Any:
+    """A section, and those within it, after refusing values beyond their limits."""
+    hints = get_type_hints(section, include_extras=True)
+    typed = {}
+    for name, value in values.items():
+        if dataclasses.is_dataclass(hints[name]):
+            typed[name] = _typed(hints[name], value, f"{prefix}{name}.")
+            continue
+        _refuse(complaint(prefix + name, value, hints[name]))
+        typed[name] = value
+    return section(**typed)
+
+
+def _check_knobs(plugin: Plugin, section: dict[str, Any]) -> None:
+    if set(section) != {"name", *(knob.name for knob in plugin.knobs)}:
+        # Its knobs are another plugin's: only the choice of the group brings both.
+        raise UserError(f"{plugin.kind}.name={plugin.name}: write {plugin.kind}={plugin.name}")
+    for knob in plugin.knobs:
+        _refuse(knob.complaint(f"{plugin.kind}.{knob.name}", section[knob.name]))
+
+
+def _refuse(reason: str | None) -> None:
+    if reason is not None:
+        raise UserError(reason)

@@ -1,0 +1,108 @@
+"""Limits of options and knobs, read from their annotations.
+
+`delay: Annotated[int, Ge(1)] = 15` in a section of the configuration, or in the constructor of a
+cell or task, is all that there is to write: the same code reads both.
+"""
+
+import functools
+import inspect
+import math
+import types
+import typing
+from collections.abc import Callable
+from difflib import get_close_matches
+from operator import ge, gt, le, lt
+from typing import Any, ParamSpec, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+
+P = ParamSpec("P")
+
+RULES: dict[type, tuple[str, Callable[[Any, Any], bool], str]] = {
+    Ge: ("ge", ge, "at least"),
+    Gt: ("gt", gt, "above"),
+    Le: ("le", le, "at most"),
+    Lt: ("lt", lt, "below"),
+}
+"""Of each limit: the attribute that holds it, what must hold, and how a person says it."""
+
+
+def complaint(name: str, value: Any, annotation: Any) -> str | None:
+    """What is wrong with a value, as in `delay must be at least 1, not 0`; None if nothing is.
+
+    Args:
+        name: of the option or knob, as the message has it.
+        value: is to be of the annotated type already; only its limits are checked.
+        annotation: the type, with `Annotated` limits, a `Literal`, or a list or optional of these.
+    """
+    arguments = get_args(annotation)
+    match get_origin(annotation):
+        case typing.Annotated:
+            inner, *limits = arguments
+            return complaint(name, value, inner) or _beyond(name, value, limits)
+        case types.UnionType | typing.Union:
+            (inner,) = (argument for argument in arguments if argument is not type(None))
+            return None if value is None else complaint(name, value, inner)
+        case typing.Literal:
+            return None if value in arguments else _no_choice(name, value, arguments)
+        case origin if origin is list:
+            found = (complaint(name, item, arguments[0]) for item in value)
+            return next(filter(None, found), None)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{name} must be finite, not {value}"
+    return None
+
+
+def limited(error: type[Exception]) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """Makes a constructor check its arguments against the limits in its annotations.
+
+    Args:
+        error: what is raised about the first argument that is beyond a limit.
+    """
+
+    def decorate(constructor: Callable[P, None]) -> Callable[P, None]:
+        signature = inspect.signature(constructor)
+
+        @functools.cache  # at the first call, when all names in the annotations are there
+        def hints() -> dict[str, Any]:
+            return typing.get_type_hints(constructor, include_extras=True)
+
+        @functools.wraps(constructor)
+        def check_and_construct(*arguments: P.args, **keywords: P.kwargs) -> None:
+            for name, value in signature.bind(*arguments, **keywords).arguments.items():
+                if name in hints() and (reason := complaint(name, value, hints()[name])):
+                    raise error(reason)
+            constructor(*arguments, **keywords)
+
+        return check_and_construct
+
+    return decorate
+
+
+def limits_as_text(annotation: Any) -> str:
+    """The limits of an annotation, as in `at least 0, below 1`; empty without any."""
+    found = [
+        f"{RULES[type(part)][2]} {getattr(part, RULES[type(part)][0]):g}"
+        for part in getattr(annotation, "__metadata__", ())
+        if type(part) in RULES
+    ]
+    inner = [limits_as_text(part) for part in get_args(annotation) if get_origin(part)]
+    return ", ".join(filter(None, [*found, *inner]))
+
+
+def _beyond(name: str, value: Any, limits: list[Any]) -> str | None:
+    for limit in limits:
+        if type(limit) not in RULES:
+            continue
+        attribute, holds, words = RULES[type(limit)]
+        bound = getattr(limit, attribute)
+        if not isinstance(value, int | float) or not holds(value, bound):
+            return f"{name} must be {words} {bound:g}, not {value}"
+    return None
+
+
+def _no_choice(name: str, value: Any, choices: tuple[Any, ...]) -> str:
+    words = [str(choice) for choice in choices]
+    close = get_close_matches(str(value), words, n=1, cutoff=0.5)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return f"{name} must be one of {', '.join(words)}, not {value}{hint}"
