@@ -21,3 +21,9 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"; did you mean {close[0]}?" if close else ""
     return f"{hint} (valid: {', '.join(names) or 'none'})"
+
+
+def first_line(error: BaseException) -> str:
+    """An error in one line: its type and the beginning of what it says."""
+    text = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,72 +1,18 @@
-"""`recurbench list`: every cell and task with its origin, knobs and import errors."""
+"""`recurbench list`: every plugin with its origin, its knobs and import errors."""
 
-from collections.abc import Iterator
+import argparse
 
-import torch
-from rich.console import Console
-from rich.markup import escape
-
-from recurbench.harness.model.sizes import state_size
-from recurbench.harness.plugins.registry import Plugin, registry
+HELP = "cells, tasks and loggers, their knobs and import errors"
 
 
-def print_plugins(kinds: list[str]) -> None:
-    """Prints the plugins of some kinds, `cell` or `task`, and those that could not be used."""
-    console = Console(highlight=False)
-    found = registry()
-    for kind in kinds:
-        console.print(f"[bold underline]{kind}s[/]")
-        for _, plugin in sorted(found.plugins[kind].items()):
-            _print_plugin(console, plugin)
-        console.print()
-    broken = [plugin for plugin in found.broken if set(plugin.kind.split("/")) & set(kinds)]
-    for failure in broken:
-        reason = f"{failure.origin}: {failure.error}"
-        console.print(f"[red]not usable[/] {escape(reason)}", soft_wrap=True)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to list."""
+    parser.add_argument("kind", nargs="?", choices=["cells", "tasks", "loggers"])
 
 
-def _print_plugin(console: Console, plugin: Plugin) -> None:
-    console.print(f"[bold]{plugin.name}[/]  {escape(plugin.summary)}", soft_wrap=True)
-    console.print(f"    [dim]{escape(plugin.origin)}[/]", soft_wrap=True)
-    for line in [_facts(plugin)] if plugin.kind == "cell" else _claims(plugin):
-        console.print(f"    {escape(line)}", soft_wrap=True)
-    for knob in plugin.knobs:
-        default = "null" if knob.default is None else knob.default
-        default = str(default).lower() if isinstance(default, bool) else default
-        setting = escape(f"{plugin.kind}.{knob.name}={default}")
-        console.print(f"    {setting}  [dim]{escape(knob.type_name)}[/]", soft_wrap=True)
+def call(options: argparse.Namespace) -> int:
+    """Prints cells and tasks, or one kind of plugins."""
+    from recurbench.harness.commands.loaded.list import print_plugins
 
-
-def _facts(plugin: Plugin) -> str:
-    """Year, family, gates, state size per unit at the default knobs, and how it runs."""
-    cls = plugin.cls
-    facts = [
-        str(getattr(cls, "year", "year unknown")),
-        getattr(cls, "family", "family unknown"),
-        f"{cls.gates} gates" if hasattr(cls, "gates") else "gates unknown",
-        f"state per unit {_state_per_unit(plugin)}",
-        "parallel over time" if getattr(cls, "parallel", False) else "step by step",
-    ]
-    return ", ".join(facts)
-
-
-def _claims(plugin: Plugin) -> Iterator[str]:
-    """What a good score shows, the scores of references, and how long a run takes, if known."""
-    cls = plugin.cls
-    if cls.measures:
-        yield f"measures {cls.measures}"
-    if cls.floors:
-        floors = ", ".join(f"{name} {value:.4g}" for name, value in cls.floors.items())
-        yield f"references {floors}"
-    if cls.seconds:
-        yield f"a GRU trains {cls.seconds:g} s on one core"
-
-
-def _state_per_unit(plugin: Plugin) -> str:
-    """How many numbers a row carries from step to step, over the hidden size."""
-    try:
-        with torch.device("meta"):
-            cell = plugin.cls(1)
-            return f"{state_size(cell) / cell.hidden_size:.3g}"
-    except Exception:  # a plugin may raise anything; `recurbench check cell` says what
-        return "unknown"
+    print_plugins([options.kind.removesuffix("s")] if options.kind else ["cell", "task"])
+    return 0

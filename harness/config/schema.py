@@ -16,7 +16,10 @@ def register() -> None:
     store.store(name="schema", node=node_of(Config))
     for kind, plugins in registry().plugins.items():
         for plugin in plugins.values():
-            store.store(group=kind, name=plugin.name, node=plugin.config_class())
+            node: Any = plugin.config_class()
+            if kind == "logger":  # several may be chosen, each under its name
+                node = {plugin.name: plugin.config_class(named=False)}
+            store.store(group=kind, name=plugin.name, node=node)
 
 
 def node_of(section: type) -> type:

@@ -13,15 +13,22 @@ import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import EntryPoint, entry_points, version
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from recurbench import cells, tasks
 from recurbench.cells.base import RecurrentCell
 from recurbench.harness.errors import PluginError
+from recurbench.harness.plugins.logger import Logger
 from recurbench.tasks.base import Task
 
-CONTRACTS: dict[str, type] = {"cell": RecurrentCell, "task": Task}
+CONTRACTS: dict[str, type] = {"cell": RecurrentCell, "task": Task, "logger": Logger}
+
+BUILT_IN = {
+    "cell": "recurbench.cells",
+    "task": "recurbench.tasks",
+    "logger": "recurbench.harness.run.loggers",
+}
+"""The package of each kind, every module and folder of which may hold some."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +38,11 @@ class Source:
     Attributes:
         kinds: what it may hold.
         origin: the place, as a person knows it.
-        release: of the distribution that it belongs to.
         classes: imports it and gives the plugins' classes in it; raises whatever a plugin raises.
     """
 
     kinds: tuple[str, ...]
     origin: str
-    release: str
     classes: Callable[[], list[type]]
 
     def load(self) -> list[type]:
@@ -57,24 +62,27 @@ class Source:
 
 def sources() -> Iterator[Source]:
     """Every place to look; built-ins come first."""
-    release, kinds = version("recurbench"), tuple(CONTRACTS)
-    for kind, package in (("cell", cells), ("task", tasks)):
-        for info in pkgutil.iter_modules(package.__path__):
+    kinds = tuple(CONTRACTS)
+    for kind, package in BUILT_IN.items():
+        found = importlib.util.find_spec(package)
+        assert found is not None
+        for info in pkgutil.iter_modules(found.submodule_search_locations):
             if info.name == "base":
                 continue
-            module = f"{package.__name__}.{info.name}"
-            origin = f"{kind}s/{info.name}{'/' if info.ispkg else '.py'}"
-            yield Source((kind,), origin, release, partial(_import_module, module))
+            module = f"{package}.{info.name}"
+            place = package.removeprefix("recurbench.").replace(".", "/")
+            origin = f"{place}/{info.name}{'/' if info.ispkg else '.py'}"
+            yield Source((kind,), origin, partial(_import_module, module))
     for folder in filter(None, os.environ.get("RECURBENCH_PLUGINS", "").split(os.pathsep)):
         if not Path(folder).expanduser().is_dir():
-            yield Source(kinds, folder, "file", _refuse_missing_folder)
+            yield Source(kinds, folder, _refuse_missing_folder)
         for file in sorted(Path(folder).expanduser().glob("*.py")):
-            yield Source(kinds, str(file), "file", partial(_import_file, file))
+            yield Source(kinds, str(file), partial(_import_file, file))
     for kind in CONTRACTS:
         for point in entry_points(group=f"recurbench.{kind}s"):
             origin = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
             where = f"{origin} ({point.value})"
-            yield Source((kind,), where, origin, partial(_load, point))
+            yield Source((kind,), where, partial(_load, point))
 
 
 def _load(point: EntryPoint) -> list[type]:

@@ -1,17 +1,16 @@
 """The registry: every cell and task by its name, and why others cannot be used."""
 
-import hashlib
 import inspect
 import re
 from dataclasses import dataclass, field, make_dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from recurbench.harness.errors import PluginError
 from recurbench.harness.plugins.discovery import CONTRACTS, sources
 from recurbench.harness.plugins.knobs import PROVIDED, Knob, read_knobs, where
+from recurbench.harness.plugins.versions import version_of
 
 
 @dataclass(frozen=True)
@@ -22,17 +21,23 @@ class Plugin:
     name: str
     cls: Any
     origin: str
-    version: str
     knobs: tuple[Knob, ...]
+
+    @cached_property
+    def version(self) -> str:
+        """A hash of its code, which is read when somebody asks."""
+        return version_of(self.cls)
 
     @property
     def summary(self) -> str:
         """The first line of the docstring."""
         return (inspect.getdoc(self.cls) or "").partition("\n")[0]
 
-    def config_class(self) -> type:
-        """A dataclass with the plugin's name and knobs, for Hydra's ConfigStore."""
-        fields: list[tuple[str, Any, Any]] = [("name", str, field(default=self.name))]
+    def config_class(self, *, named: bool = True) -> type:
+        """A dataclass with the plugin's name, if wanted, and knobs, for Hydra's ConfigStore."""
+        fields: list[tuple[str, Any, Any]] = []
+        if named:
+            fields.append(("name", str, field(default=self.name)))
         for knob in self.knobs:
             default = knob.default
             if isinstance(default, list):
@@ -60,10 +65,10 @@ class Registry:
     )
     broken: list[Broken] = field(default_factory=list)
 
-    def add(self, kind: str, cls: type, origin: str, release: str) -> None:
+    def add(self, kind: str, cls: type, origin: str) -> None:
         """Adds a class; one that breaks the contract or whose name is taken is listed as broken."""
         try:
-            plugin = describe(kind, cls, origin, release)
+            plugin = describe(kind, cls, origin)
             taken = self.plugins[kind].get(plugin.name)
             if taken is not None:
                 raise PluginError(
@@ -89,11 +94,11 @@ def registry() -> Registry:
         for cls in candidates:
             for kind in source.kinds:
                 if issubclass(cls, CONTRACTS[kind]):
-                    found.add(kind, cls, source.origin, source.release)
+                    found.add(kind, cls, source.origin)
     return found
 
 
-def describe(kind: str, cls: type, origin: str, release: str) -> Plugin:
+def describe(kind: str, cls: type, origin: str) -> Plugin:
     """Reads a class's name and knobs.
 
     Raises:
@@ -116,6 +121,4 @@ def describe(kind: str, cls: type, origin: str, release: str) -> Plugin:
     knobs = tuple(read_knobs(cls))
     if kind == "cell" and "hidden_size" not in {knob.name for knob in knobs}:
         raise PluginError(f"{where(cls)}: add the constructor argument `hidden_size: int = 64`")
-    source = Path(inspect.getfile(cls)).read_bytes()
-    digest = hashlib.sha256(source).hexdigest()[:12]
-    return Plugin(kind, name, cls, origin, f"{release}+{digest}", knobs)
+    return Plugin(kind, name, cls, origin, knobs)

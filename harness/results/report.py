@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import math
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -15,66 +14,35 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from recurbench.harness.results.tracks import Entry, Track
-
-HEADINGS = (
-    "rank", "cell", "parameters", "test", "seeds", "trials", "train time", "tokens/s", "failed",
-)  # fmt: skip
-LEFT_ALIGNED = {"cell"}
+from recurbench.harness.console import shown
+from recurbench.harness.results.columns import COLUMNS
+from recurbench.harness.results.tracks import Row, Track
 
 
 @dataclass(frozen=True)
-class Row:
-    """A line of a table: an entry, or a reference that entries are to be read against."""
+class Line:
+    """A line of a table: a row of the track, or a reference that rows are to be read against."""
 
     cells: tuple[str, ...]
     best: bool = False
     reference: bool = False
 
 
-def rows(track: Track) -> list[Row]:
+def lines(track: Track) -> list[Line]:
     """The table of a track, best first, each reference where its score would stand."""
     sign = -1 if track.higher_is_better else 1
 
     def place(score: float | None) -> float:
         return float("inf") if score is None else sign * score
 
-    found: list[tuple[float, Row]] = []
-    for entry in track.entries:
-        found.append((place(entry.test), Row(_cells(entry, track), best=entry.rank == 1)))
-    for name, value in track.references.items():
-        cells = ("", name, "", _optional(value, ".4g"), "", "", "", "", "")
-        found.append((place(value), Row(cells, reference=True)))
-    return [row for _, row in sorted(found, key=lambda pair: pair[0])]
-
-
-def _cells(entry: Entry, track: Track) -> tuple[str, ...]:
-    fewest = min((other.trials for other in track.entries if other.seeds), default=entry.trials)
-    return (
-        _optional(entry.rank, "d"),
-        entry.label,
-        _optional(entry.parameters, ",d"),
-        _score(entry),
-        str(entry.seeds),
-        f"{entry.trials}*" if entry.trials > fewest else str(entry.trials),
-        f"{entry.train_seconds:.1f} s" if entry.train_seconds is not None else "-",
-        _optional(entry.tokens_per_second, ",.0f"),
-        str(entry.failed),
-    )
-
-
-def _score(entry: Entry) -> str:
-    """Four significant digits, and the spread to the same place."""
-    if entry.test is None:
-        return "-"
-    places = 3 - math.floor(math.log10(abs(entry.test))) if entry.test else 3
-    places = min(max(places, 0), 12)
-    spread = "" if entry.spread is None else f" ± {entry.spread:.{places}f}"
-    return f"{entry.test:.{places}f}{spread}"
-
-
-def _optional(value: float | None, form: str) -> str:
-    return "-" if value is None else format(value, form)
+    found: list[tuple[float, Line]] = []
+    for row in track.rows:
+        cells = tuple(column.text(row, track) for column in COLUMNS)
+        found.append((place(row.test), Line(cells, best=row.rank == 1)))
+    for name, score in track.references.items():
+        cells = tuple(column.of_reference(name, score) for column in COLUMNS)
+        found.append((place(score), Line(cells, reference=True)))
+    return [line for _, line in sorted(found, key=lambda pair: pair[0])]
 
 
 def title(track: Track) -> str:
@@ -86,36 +54,37 @@ def title(track: Track) -> str:
 def captions(track: Track) -> list[str]:
     """What all runs of the track share, and what a reader must know about the table."""
     shared = track.settings
-    lines = [
+    said = [
         f"track {track.id}: {_options(shared['task'])}",
         f"{_options(shared['train'])}; {_options(shared['model'])}; "
         f"{_options(shared['budget'] | {'precision': shared['precision']})}",
         f"test: mean ± standard deviation over seeds; times on {'; '.join(track.machines)}",
     ]
     if len(track.machines) > 1:
-        lines.append("train time and tokens/s come from different machines and do not compare")
+        said.append("train time and tokens/s come from different machines and do not compare")
     if track.outdated:
-        lines.append(f"{track.outdated} runs are left out: their cell's code has changed since")
+        commits = sorted({commit[:7] for row in track.rows for commit in row.code})
+        said.append(f"of older code (commit {', '.join(commits)}): today's gives other scores")
+    if any(row.older for row in track.rows):
+        said.append("older code: newer code has been run since; not ranked")
     if track.tuned_unequally:
-        lines.append("* tuned with more trials than other entries of this track")
-    return lines
+        said.append("* tuned with more trials than other entries of this track")
+    return said
 
 
 def _options(section: dict[str, Any]) -> str:
     """Settings as they are written on the command line, without those that are off."""
     items = ((key, value) for key, value in section.items() if key != "name" and value is not None)
-    return " ".join(
-        f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in items
-    )
+    return " ".join(f"{key}={shown(value)}" for key, value in items)
 
 
 def as_terminal(tracks: list[Track], to_file: bool = False) -> str:
     """Tables, with colour and in its width if the output is a terminal."""
     tables = [part for track in tracks for part in (_table(track), Text())]
-    shown = sys.stdout.isatty() and not to_file
-    width = shutil.get_terminal_size((120, 24)).columns if shown else 120
+    on_terminal = sys.stdout.isatty() and not to_file
+    width = shutil.get_terminal_size((120, 24)).columns if on_terminal else 120
     buffer = io.StringIO()
-    console = Console(file=buffer, force_terminal=shown, width=width, emoji=False)
+    console = Console(file=buffer, force_terminal=on_terminal, width=width, emoji=False)
     console.print(Group(*tables))
     return buffer.getvalue().rstrip() + "\n"
 
@@ -127,12 +96,12 @@ def _table(track: Track) -> Table:
         title_justify="left",
         caption_justify="left",
     )
-    for heading in HEADINGS:
-        justify: Any = "left" if heading in LEFT_ALIGNED else "right"
-        table.add_column(heading, justify=justify, overflow="fold")
-    for row in rows(track):
-        style = "bold" if row.best else "dim italic" if row.reference else None
-        table.add_row(*map(escape, row.cells), style=style)
+    for column in COLUMNS:
+        justify: Any = "left" if column.left else "right"
+        table.add_column(column.heading, justify=justify, overflow="fold")
+    for line in lines(track):
+        style = "bold" if line.best else "dim italic" if line.reference else None
+        table.add_row(*map(escape, line.cells), style=style)
     return table
 
 
@@ -143,11 +112,11 @@ def as_markdown(tracks: list[Track]) -> str:
 
 def _markdown(track: Track) -> Iterator[str]:
     yield f"## {title(track)}\n"
-    yield f"| {' | '.join(HEADINGS)} |"
-    yield f"| {' | '.join('---' if h in LEFT_ALIGNED else '--:' for h in HEADINGS)} |"
-    for row in rows(track):
-        mark = "**" if row.best else "*" if row.reference else ""
-        cells = (cell.replace("|", "\\|") for cell in row.cells)
+    yield f"| {' | '.join(column.heading for column in COLUMNS)} |"
+    yield f"| {' | '.join('---' if column.left else '--:' for column in COLUMNS)} |"
+    for line in lines(track):
+        mark = "**" if line.best else "*" if line.reference else ""
+        cells = (cell.replace("|", "\\|") for cell in line.cells)
         yield f"| {' | '.join(f'{mark}{cell}{mark}' if cell else '' for cell in cells)} |"
     yield ""
     yield from (f"{line}  " for line in captions(track))
@@ -157,20 +126,17 @@ def _markdown(track: Track) -> Iterator[str]:
 def as_csv(tracks: list[Track]) -> str:
     """A line per entry and per reference, numbers in full."""
     buffer = io.StringIO()
-    columns = ["track", "task", "metric", "kind", *(k for k in _columns() if k != "trial")]
+    facts = (name for name in Row.__dataclass_fields__ if name not in ("trial", "code"))
+    columns = ["track", "task", "metric", "kind", *facts]
     writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for track in tracks:
         shared = {"track": track.id, "task": track.task, "metric": track.metric}
-        for entry in track.entries:
-            writer.writerow(shared | {"kind": "entry"} | asdict(entry))
+        for row in track.rows:
+            writer.writerow(shared | {"kind": "entry"} | asdict(row))
         for name, value in track.references.items():
             writer.writerow(shared | {"kind": "reference", "label": name, "test": value})
     return buffer.getvalue()
-
-
-def _columns() -> list[str]:
-    return list(Entry.__dataclass_fields__)
 
 
 def as_json(tracks: list[Track]) -> str:

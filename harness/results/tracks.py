@@ -1,4 +1,4 @@
-"""From records to ranked entries: tracks, trials chosen on validation, seeds. Imports no torch."""
+"""From records to ranked rows: tracks, trials chosen on validation, seeds. Imports no torch."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -6,15 +6,19 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean, stdev
 from typing import Any
 
-from recurbench.harness.results.record import Record, identity
+import msgspec
+
+from recurbench.harness.results.record import PROTOCOL, Code, Cost, Record, digest
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A cell with its knobs, on one track.
+class Row:
+    """An entry, a cell with the knobs that were set, on one track and by one version of the code.
 
     Attributes:
-        rank: 1 for the best test score; None without a completed run.
+        rank: 1 for the best test score; None without a completed run, or if `older`.
+        code: the commits of its runs, as far as they are known.
+        older: whether newer code has been run on this track since.
         label: the cell with the knobs that are not at their defaults.
         val: mean validation score of the chosen trial over its seeds.
         test: mean test score of the chosen trial over its seeds.
@@ -29,6 +33,8 @@ class Entry:
     cell: str
     trials: int
     failed: int
+    code: list[str]
+    older: bool = False
     rank: int | None = None
     val: float | None = None
     test: float | None = None
@@ -50,9 +56,9 @@ class Track:
         settings: what all its runs share: task, data, model, train, budget, precision.
         metric: the task's primary metric, None when no run got as far as to know it.
         references: scores that a result is to be read against.
-        entries: best first, those without a completed run last.
+        rows: best first, those without a completed run last.
         machines: the hardware and thread counts of its runs; times compare within one only.
-        outdated: runs that are left out because the cell's code has changed since.
+        outdated: whether all of its runs are of an earlier protocol; today's would give others.
     """
 
     id: str
@@ -60,122 +66,138 @@ class Track:
     settings: dict[str, Any]
     metric: str | None
     higher_is_better: bool
-    references: dict[str, float]
-    entries: list[Entry]
+    references: dict[str, float | None]
+    rows: list[Row]
     machines: list[str]
-    outdated: int
+    outdated: bool
 
     @property
     def tuned_unequally(self) -> bool:
         """Whether some entries had more trials than others."""
-        return len({entry.trials for entry in self.entries if entry.seeds}) > 1
+        return len({row.trials for row in self.rows if row.seeds and not row.older}) > 1
 
 
 def build_tracks(records: Iterable[Record]) -> list[Track]:
     """Groups records by track and ranks each; tracks are sorted by task and id."""
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        groups[record["track"]["id"]].append(record)
+        groups[record.track.id].append(record)
     tracks = [_build_track(group) for group in groups.values()]
     return sorted(tracks, key=lambda track: (track.task, track.id))
 
 
 def _build_track(runs: list[Record]) -> Track:
-    current = _of_newest_code(runs)
-    known = next((run for run in current if run["status"] == "completed"), None)
-    primary: dict[str, Any] = (
-        known["primary"] if known else {"name": None, "higher_is_better": True}
-    )
-    by_entry: dict[str, list[Record]] = defaultdict(list)
-    for run in current:
-        by_entry[run["entry"]["id"]].append(run)
-    sign = -1 if primary["higher_is_better"] else 1
-    entries = [_build_entry(group, primary["name"], sign) for group in by_entry.values()]
-    settings = {key: value for key, value in runs[0]["track"].items() if key != "id"}
+    known = next((run for run in runs if run.primary is not None), None)
+    metric = known.primary.name if known and known.primary else None
+    higher = known is None or known.primary is None or known.primary.higher_is_better
+    sign = -1 if higher else 1
+    groups: dict[tuple[str, Code], list[Record]] = defaultdict(list)
+    for run in runs:
+        groups[run.entry.id, run.code].append(run)
+    older = _older(runs)
+    rows = [_build_row(group, metric, sign, key in older) for key, group in groups.items()]
+    settings = msgspec.to_builtins(runs[0].track)
+    del settings["id"]
     return Track(
-        id=runs[0]["track"]["id"],
-        task=runs[0]["task"]["name"],
+        id=runs[0].track.id,
+        task=runs[0].task["name"],
         settings=settings,
-        metric=primary["name"],
-        higher_is_better=primary["higher_is_better"],
-        references=known["references"] if known else {},
-        entries=_ranked(entries, sign),
-        machines=sorted({_machine(run) for run in current}),
-        outdated=len(runs) - len(current),
+        metric=metric,
+        higher_is_better=higher,
+        references=known.references if known else {},
+        rows=_ranked(rows, sign),
+        machines=sorted({_machine(run) for run in runs}),
+        outdated=all(run.code.protocol < PROTOCOL for run in runs),
     )
 
 
-def _of_newest_code(runs: list[Record]) -> list[Record]:
-    """The runs of each entry's newest version: a seed must not count twice, or for other code."""
-    newest: dict[str, Record] = {}
-    for run in sorted(runs, key=lambda run: (run["finished_at"], run["run_id"])):
-        newest[run["entry"]["id"]] = run
-    versions = {entry: run["entry"]["version"] for entry, run in newest.items()}
-    return [run for run in runs if run["entry"]["version"] == versions[run["entry"]["id"]]]
+def _older(runs: list[Record]) -> set[tuple[str, Code]]:
+    """The entries and codes after which newer code has been run, of the same track or cell."""
+    scored = [run for run in runs if _has_scores(run)]  # a failed run makes no other one older
+    in_order = sorted(scored or runs, key=lambda run: (run.finished_at, run.run_id))
+    shared = in_order[-1].code
+    newest = {run.entry.id: run.code.cell for run in in_order}
+    return {
+        (run.entry.id, run.code)
+        for run in runs
+        if (run.code.protocol, run.code.task) != (shared.protocol, shared.task)
+        or run.code.cell != newest.get(run.entry.id, run.code.cell)
+    }
 
 
-def _build_entry(runs: list[Record], metric: str | None, sign: int) -> Entry:
-    """Chooses the trial by its mean validation score; the test score plays no part in it.
+def _build_row(runs: list[Record], metric: str | None, sign: int, older: bool) -> Row:
+    """Chooses the trial that is best on validation, on average over its seeds.
 
     Only trials with as many completed seeds as the most complete one are candidates, so that a
     setting which diverges on hard seeds does not win by its easy ones.
     """
     by_trial: dict[str, list[Record]] = defaultdict(list)
     for run in runs:
-        by_trial[identity(run["optimizer"])].append(run)
+        by_trial[digest(run.optimizer)].append(run)
     completed = {  # in an order that settles ties, whatever the order of the records
-        trial: [run for run in by_trial[trial] if _has_score(run, metric)]
-        for trial in sorted(by_trial)
+        trial: [run for run in by_trial[trial] if _has_scores(run)] for trial in sorted(by_trial)
     }
     facts: dict[str, Any] = {
-        "label": runs[0]["entry"]["label"],
-        "cell": runs[0]["cell"]["name"],
+        "label": runs[0].entry.label,
+        "cell": runs[0].cell["name"],
         "trials": len(by_trial),
-        "failed": sum(not _has_score(run, metric) for run in runs),
+        "failed": sum(not _has_scores(run) for run in runs),
+        "code": sorted({run.environment.git_commit or "" for run in runs} - {""}),
+        "older": older,
     }
     most = max(len(group) for group in completed.values())
     if most == 0 or metric is None:
-        return Entry(**facts)
+        return Row(**facts)
     candidates = [group for group in completed.values() if len(group) == most]
-    chosen = min(candidates, key=lambda group: sign * _mean(group, "val", metric))
-    scores = [run["metrics"]["test"][metric] for run in chosen]
-    cost = {key: [run["cost"][key] for run in chosen] for key in chosen[0]["cost"]}
-    return Entry(
+    chosen = min(candidates, key=lambda group: sign * fmean(_scores(group, "val")))
+    scores = _scores(chosen, "test")
+    costs = [run.cost for run in chosen if run.cost is not None]
+    return Row(
         **facts,
-        val=_mean(chosen, "val", metric),
+        val=fmean(_scores(chosen, "val")),
         test=fmean(scores),
         spread=stdev(scores) if len(scores) > 1 else None,
         seeds=len(chosen),
-        parameters=cost["parameters"][0],
-        state_size=cost["state_size"][0],
-        train_seconds=fmean(cost["train_seconds"]),
-        tokens_per_second=fmean(cost["tokens_per_second"]),
-        peak_memory_bytes=max(cost["peak_memory_bytes"]),
-        trial=chosen[0]["optimizer"],
+        **_costs(costs),
+        trial=chosen[0].optimizer,
     )
 
 
-def _ranked(entries: list[Entry], sign: int) -> list[Entry]:
-    """Best first; equal scores share a rank; entries without a score come last."""
-    scored = [(sign * entry.test, entry) for entry in entries if entry.test is not None]
-    scored.sort(key=lambda pair: (pair[0], pair[1].label))
-    values = [value for value, _ in scored]
-    ranked = [replace(entry, rank=values.index(value) + 1) for value, entry in scored]
-    unscored = sorted((e for e in entries if e.test is None), key=lambda e: e.label)
+def _costs(costs: list[Cost]) -> dict[str, Any]:
+    """Sizes, which are the same for all seeds; times as means; memory at its peak."""
+    return {
+        "parameters": costs[0].parameters,
+        "state_size": costs[0].state_size,
+        "train_seconds": fmean(cost.train_seconds for cost in costs),
+        "tokens_per_second": fmean(cost.tokens_per_second for cost in costs),
+        "peak_memory_bytes": max(cost.peak_memory_bytes for cost in costs),
+    }
+
+
+def _ranked(rows: list[Row], sign: int) -> list[Row]:
+    """Best first; equal scores share a rank; rows without a score come last.
+
+    Rows of older code have no rank and stand where their score would.
+    """
+    scored = [(sign * row.test, row) for row in rows if row.test is not None]
+    scored.sort(key=lambda pair: (pair[0], pair[1].older, pair[1].label))
+    values = [value for value, row in scored if not row.older]
+    ranked = [
+        row if row.older else replace(row, rank=values.index(value) + 1) for value, row in scored
+    ]
+    unscored = sorted((row for row in rows if row.test is None), key=lambda row: row.label)
     return ranked + unscored
 
 
-def _has_score(run: Record, metric: str | None) -> bool:
-    """Whether a run completed, and with finite scores; a record has null for others."""
-    return run["status"] == "completed" and all(
-        run["metrics"][split][metric] is not None for split in ("val", "test")
-    )
+def _has_scores(run: Record) -> bool:
+    """Whether a run completed, and with finite scores."""
+    return run.score("val") is not None and run.score("test") is not None
 
 
-def _mean(runs: list[Record], split: str, metric: str) -> float:
-    return fmean(run["metrics"][split][metric] for run in runs)
+def _scores(runs: list[Record], split: str) -> list[float]:
+    return [score for run in runs if (score := run.score(split)) is not None]
 
 
 def _machine(run: Record) -> str:
-    where = run["environment"]
-    return f"{where['hardware']}, {where['threads']} threads, {where['device']}"
+    where = run.environment
+    return f"{where.hardware}, {where.threads} threads, {where.device}"

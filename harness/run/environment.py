@@ -1,34 +1,57 @@
 """Where a run happened: versions, hardware and the state of the code."""
 
+import hashlib
 import platform
 import subprocess
 from functools import cache
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import torch
 
+import recurbench
 from recurbench.harness.config.sections import TrainerConfig
+from recurbench.harness.results.record import Environment
 
 
-def describe_environment(device: torch.device, trainer: TrainerConfig) -> dict[str, Any]:
+def describe_environment(device: torch.device, trainer: TrainerConfig) -> Environment:
     """The record's `environment` section."""
     commit, dirty = _git_state()
-    return {
-        "recurbench": version("recurbench"),
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "lightning": version("pytorch-lightning"),
-        "cuda": torch.version.cuda,
-        "device": device.type,
-        "hardware": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
-        "threads": torch.get_num_threads(),
-        "precision": trainer.precision,
-        "host": platform.node(),
-        "git_commit": commit,
-        "git_dirty": dirty,
-    }
+    return Environment(
+        recurbench=recurbench.__version__,
+        python=platform.python_version(),
+        torch=str(torch.__version__),
+        lightning=version("pytorch-lightning"),
+        cuda=torch.version.cuda,
+        device=device.type,
+        hardware=_hardware(device),
+        threads=torch.get_num_threads(),
+        precision=trainer.precision,
+        host=platform.node(),
+        git_commit=commit,
+        git_dirty=dirty,
+    )
+
+
+def machine_of(device: torch.device, trainer: TrainerConfig) -> dict[str, Any]:
+    """What decides how far a run gets in a given time."""
+    return {"hardware": _hardware(device), "threads": trainer.threads}
+
+
+@cache
+def source_digest() -> str:
+    """A hash of all our source files as they are, committed or not."""
+    digest = hashlib.sha256()
+    for part in ("cells", "tasks", "harness"):
+        for file in sorted(Path(str(files(recurbench))).joinpath(part).rglob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _hardware(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
 
 
 @cache

@@ -1,7 +1,7 @@
 """One run, from a configuration to its record."""
 
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,19 @@ import torch
 
 from recurbench.harness.config.sections import Config
 from recurbench.harness.console import complain, say
-from recurbench.harness.errors import UserError
-from recurbench.harness.model.build import build_model, load_task
-from recurbench.harness.model.sequence_model import SequenceModel
-from recurbench.harness.results import record as records
-from recurbench.harness.run.callbacks import DivergedError
-from recurbench.harness.run.environment import describe_environment
+from recurbench.harness.errors import UserError, first_line
+from recurbench.harness.plugins.logger import RunInfo
+from recurbench.harness.results.archive import find_completed
+from recurbench.harness.results.folder import ResultsFolder, make_writable
+from recurbench.harness.results.record import Failure, Record, Status, write
+from recurbench.harness.run.device import choose_device
+from recurbench.harness.run.environment import describe_environment, machine_of
 from recurbench.harness.run.identity import Identity, identify
-from recurbench.harness.run.loggers import Mirrors, RunInfo
+from recurbench.harness.run.loggers.together import Loggers
 from recurbench.harness.run.memory import keep_freed_memory
-from recurbench.harness.run.module import higher_is_better
-from recurbench.harness.run.training import Training, checkpoint_of, choose_device, unfinished_of
-from recurbench.tasks.base import Task
+from recurbench.harness.run.prepare import Prepared, prepare
+from recurbench.harness.run.recorder import DivergedError
+from recurbench.harness.run.training import Training
 
 
 @dataclass(frozen=True)
@@ -58,105 +59,13 @@ def execute(config: Config) -> Outcome:
     keep_freed_memory()
     device = choose_device(config.trainer.accelerator)
     try:
-        prepared = prepare(config)
+        prepared = prepare(config, device)
     except UserError:
         raise
     except Exception as error:  # a plugin may raise anything
-        return _failed_early(config, device, started, error)
-    return prepared.run(device, started)
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A run that can start: everything that the user could have got wrong has been checked."""
-
-    config: Config
-    task: Task
-    model: SequenceModel
-    identity: Identity
-    primary: dict[str, Any]
-    references: dict[str, float]
-
-    @property
-    def title(self) -> str:
-        """The run in a few words."""
-        return _title(self.config, self.identity)
-
-    def run(self, device: torch.device, started: str) -> Outcome:
-        """Trains, tests and writes the record; a completed run is not repeated."""
-        config, path = self.config, _path(self.config, self.identity)
-        old = None if config.rerun else _completed(path)
-        if old is not None:
-            kept = checkpoint_of(config.results_dir, self.identity.run_id).exists()
-            if kept or not config.train.keep_checkpoint:
-                line = f"skipped    {self.title}: already completed, see {path} (rerun=true)"
-                return Outcome("skipped", line, _val(old))
-            say(f"{self.title}: completed before, but its checkpoint was not kept; runs again")
-        require_writable(path.parent)
-        say(f"{self.title}  [{self.identity.run_id}]")
-        mirrors = Mirrors(config)
-        mirrors.start(self._info())
-        training = Training(
-            config, self.task, self.model, device, mirrors, self.title,
-            unfinished=unfinished_of(config.results_dir, self.identity.run_id),
-            kept=checkpoint_of(config.results_dir, self.identity.run_id),
-        )  # fmt: skip
-        status, error = "failed", None
-        try:
-            try:
-                training.run()
-                status = "completed"
-            except Exception as caught:  # an error is a result: it goes into the record
-                status, error = _status_of(caught), caught
-            record = {
-                **_record(config, self.identity, status, started, error, device),
-                "primary": self.primary,
-                "references": self.references,
-                "metrics": training.module.results,
-                "curve": training.recorder.curve,
-                "cost": training.cost(),
-                "resumed_after": training.resumed_after,
-                "logger": mirrors.entries,
-            }
-            records.write(path, record)
-            if status == "completed":
-                _write_plots(training, path)
-        finally:
-            mirrors.finish(flatten_metrics(training.module.results), status == "completed")
-        line = f"{status:<10} {self.title}: {_result(record)}, {path}"
-        return Outcome(status, line, _val(record), mirrors.offline)
-
-    def _info(self) -> RunInfo:
-        return RunInfo(
-            run_id=self.identity.run_id,
-            name=f"{self.config.cell['name']}/{self.config.seed}",
-            task=self.config.task["name"],
-            sweep=self.config.sweep,
-            config={
-                **self.identity.sections,
-                "trainer": asdict(self.config.trainer),
-                "seed": self.config.seed,
-            },
-            results_dir=Path(self.config.results_dir),
-        )
-
-
-def prepare(config: Config) -> Prepared:
-    """Loads the data, solves the budget, builds the model and finds the run's identity.
-
-    Raises:
-        UserError: the configuration or the data cannot work.
-    """
-    task = load_task(config)
-    config, model = build_model(config, task)
-    primary = {"name": task.primary, "higher_is_better": higher_is_better(task)}
-    identity = identify(config, task.fingerprint())
-    return Prepared(config, task, model, identity, primary, task.references())
-
-
-def flatten_metrics(metrics: dict[str, dict[str, float]]) -> dict[str, float]:
-    """`{test: {accuracy: ..}}` as `{test/accuracy: ..}`, as loggers show them."""
-    return {f"{split}/{name}": v for split, found in metrics.items() for name, v in found.items()}
+        identity = identify(config, None, machine_of(device, config.trainer))
+        return _written(_record(config, identity, device, started, error), config)
+    return _skipped(prepared) or _run(prepared, device, started)
 
 
 def require_writable(folder: Path) -> None:
@@ -166,61 +75,142 @@ def require_writable(folder: Path) -> None:
         UserError: names the folder and the reason.
     """
     try:
-        records.make_writable(folder)
+        make_writable(folder)
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}; set results_dir") from error
 
 
-def _failed_early(config: Config, device: torch.device, started: str, error: Exception) -> Outcome:
-    """The record of a run whose task or model could not be built."""
-    identity = identify(config, fingerprint=None)
+def flatten_metrics(metrics: dict[str, dict[str, float]]) -> dict[str, float]:
+    """`{test: {accuracy: ..}}` as `{test/accuracy: ..}`, as loggers show them."""
+    return {f"{split}/{name}": v for split, found in metrics.items() for name, v in found.items()}
+
+
+def _skipped(prepared: Prepared) -> Outcome | None:
+    """The outcome of a run that is completed already, unless it is to be repeated."""
+    config, identity = prepared.config, prepared.identity
+    folder = ResultsFolder(Path(config.results_dir))
     path = _path(config, identity)
+    old = None if config.rerun else find_completed(folder.runs, path, identity.run_id)
+    if old is None:
+        return None
+    if config.train.keep_checkpoint and not folder.kept(identity.run_id).exists():
+        say(f"{_title(config, identity)}: completed before, but its checkpoint was not kept; again")
+        return None
+    line = f"skipped    {_title(config, identity)}: already completed, see {path} (rerun=true)"
+    return Outcome("skipped", line, old.score("val"))
+
+
+def _run(prepared: Prepared, device: torch.device, started: str) -> Outcome:
+    """Trains, tests and writes the record."""
+    config, identity = prepared.config, prepared.identity
+    folder = ResultsFolder(Path(config.results_dir))
+    path, title = _path(config, identity), _title(config, identity)
     require_writable(path.parent)
-    record = {
-        **_record(config, identity, _status_of(error), started, error, device),
-        "primary": None,
-        "references": {},
-        "metrics": {},
-        "curve": [],
-        "cost": {},
-        "logger": [],
-    }
-    records.write(path, record)
-    line = f"{record['status']:<10} {_title(config, identity)}: {_result(record)}, {path}"
-    return Outcome(record["status"], line)
+    say(f"{title}  [{identity.run_id}]")
+    loggers = Loggers(config)
+    loggers.start(_info(prepared))
+    training = Training(
+        config, prepared.task, prepared.model, device, loggers, title,
+        unfinished=folder.unfinished(identity.run_id),
+        kept=folder.kept(identity.run_id),
+    )  # fmt: skip
+    error: Exception | None = None
+    try:
+        try:
+            training.fit_and_test()
+        except Exception as caught:  # an error is a result: it goes into the record
+            error = caught
+        record = _record(
+            config, identity, device, started, error,
+            primary=prepared.primary,
+            references=dict(prepared.references),
+            metrics={split: dict(found) for split, found in training.module.results.items()},
+            curve=[dict(point) for point in training.recorder.curve],
+            cost=training.cost(),
+            resumed_after=training.resumed_after,
+            logger=loggers.entries,
+        )  # fmt: skip
+        outcome = _written(record, config)
+        if outcome.ok:
+            _write_plots(training, folder, path)
+    finally:
+        loggers.finish(flatten_metrics(training.module.results), completed=error is None)
+    return replace(outcome, offline=loggers.offline)
+
+
+def _info(prepared: Prepared) -> RunInfo:
+    """What loggers show of a run."""
+    config = prepared.config
+    return RunInfo(
+        run_id=prepared.identity.run_id,
+        name=f"{config.cell['name']}/{config.seed}",
+        task=config.task["name"],
+        sweep=config.sweep,
+        config={
+            **prepared.identity.sections,
+            "trainer": asdict(config.trainer),
+            "seed": config.seed,
+        },
+        results_dir=Path(config.results_dir),
+    )
 
 
 def _record(
     config: Config,
     identity: Identity,
-    status: str,
+    device: torch.device,
     started: str,
     error: Exception | None,
-    device: torch.device,
-) -> records.Record:
-    """The part of a record that every run has."""
-    return {
-        "schema_version": records.SCHEMA_VERSION,
-        "run_id": identity.run_id,
-        "status": status,
-        "seed": config.seed,
-        "track": identity.track,
-        "entry": identity.entry,
-        **identity.sections,
-        "environment": describe_environment(device, config.trainer),
-        "started_at": started,
-        "finished_at": _now(),
-        "error": None
+    **reached: Any,
+) -> Record:
+    """A record of what was asked for and, if the run got so far, of what was reached."""
+    sections = identity.sections
+    unknown = {"primary": None, "references": {}, "metrics": {}, "curve": [], "cost": None}
+    return Record(
+        run_id=identity.run_id,
+        status=_status_of(error),
+        seed=config.seed,
+        track=identity.track,
+        entry=identity.entry,
+        code=identity.code,
+        cell=sections["cell"],
+        task=sections["task"],
+        model=sections["model"],
+        optimizer=sections["optimizer"],
+        train=sections["train"],
+        budget=sections["budget"],
+        environment=describe_environment(device, config.trainer),
+        started_at=started,
+        finished_at=_now(),
+        error=None
         if error is None
-        else {
-            "type": type(error).__name__,
-            "message": str(error),
-            "traceback": "".join(traceback.format_exception(error)),
-        },
-    }
+        else Failure(
+            type=type(error).__name__,
+            message=str(error),
+            traceback="".join(traceback.format_exception(error)),
+        ),
+        **({"logger": [], **unknown} | reached),
+    )
 
 
-def _status_of(error: Exception) -> str:
+def _written(record: Record, config: Config) -> Outcome:
+    """Writes a record, unless that of a completed run is there, and says what is in it."""
+    folder = ResultsFolder(Path(config.results_dir))
+    path = folder.record(record.task["name"], record.cell["name"], record.run_id)
+    title = f"{record.task['name']} · {record.entry.label} · seed {record.seed}"
+    require_writable(path.parent)
+    other = None if config.rerun else find_completed(folder.runs, path, record.run_id)
+    if other is not None:
+        line = f"skipped    {title}: completed by another process meanwhile, see {path}"
+        return Outcome("skipped", line, other.score("val"))
+    write(path, record)
+    line = f"{record.status:<10} {title}: {_result(record)}, {path}"
+    return Outcome(record.status, line, record.score("val"))
+
+
+def _status_of(error: Exception | None) -> Status:
+    if error is None:
+        return "completed"
     if isinstance(error, DivergedError):
         return "diverged"
     out_of_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
@@ -229,50 +219,34 @@ def _status_of(error: Exception) -> str:
     return "failed"
 
 
-def _result(record: records.Record) -> str:
+def _result(record: Record) -> str:
     """Score, references and time, or what went wrong."""
-    if record["error"] is not None:
-        message = record["error"]["message"].partition("\n")[0]
-        return f"{record['error']['type']}: {message}"
-    name = record["primary"]["name"]
-    references = ", ".join(f"{key} {value:.4g}" for key, value in record["references"].items())
-    score = record["metrics"]["test"][name]
-    seconds = record["cost"]["train_seconds"]
-    return f"test {name} {score:.4g} ({references}) in {seconds:.1f} s"
+    if record.error is not None:
+        return f"{record.error.type}: {record.error.message.partition(chr(10))[0]}"
+    assert record.primary is not None
+    assert record.cost is not None
+    references = ", ".join(f"{key} {value:.4g}" for key, value in record.references.items())
+    score = record.metrics["test"][record.primary.name]
+    seconds = record.cost.train_seconds
+    return f"test {record.primary.name} {score:.4g} ({references}) in {seconds:.1f} s"
 
 
-def _write_plots(training: Training, path: Path) -> None:
+def _write_plots(training: Training, folder: ResultsFolder, path: Path) -> None:
     """Puts the task's pictures of the model beside the record; a bad one fails no run."""
     try:
         for name, picture in training.task.plots(training.module.play).items():
-            path.with_name(f"{path.stem}.{name}.png").write_bytes(picture)
+            folder.picture(path, name).write_bytes(picture)
     except Exception as error:  # a plugin may raise anything
-        complain(f"{path.stem}: not all plots were made: {type(error).__name__}: {error}")
-
-
-def _completed(path: Path) -> records.Record | None:
-    """The record at a path, if it is there and of a run that completed."""
-    record = records.read(path)
-    if isinstance(record, records.Damaged) or record["status"] != "completed":
-        return None
-    return record
-
-
-def _val(record: records.Record) -> float | None:
-    """The score that a search may go by."""
-    if record["status"] != "completed":
-        return None
-    score: float = record["metrics"]["val"][record["primary"]["name"]]
-    return score
+        complain(f"{path.stem}: not all plots were made: {first_line(error)}")
 
 
 def _title(config: Config, identity: Identity) -> str:
-    return f"{config.task['name']} · {identity.entry['label']} · seed {config.seed}"
+    return f"{config.task['name']} · {identity.entry.label} · seed {config.seed}"
 
 
 def _path(config: Config, identity: Identity) -> Path:
-    cell, task = config.cell["name"], config.task["name"]
-    return records.record_path(config.results_dir, task, cell, identity.run_id)
+    folder = ResultsFolder(Path(config.results_dir))
+    return folder.record(config.task["name"], config.cell["name"], identity.run_id)
 
 
 def _now() -> str:

@@ -1,9 +1,9 @@
-"""Saves all that a training's next steps depend on, so that one that was cut off goes on."""
+"""Saves an unfinished training so that the next command resumes it."""
 
 import os
 import pickle
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +11,21 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from recurbench.harness.console import complain, say
+from recurbench.harness.results.record import Environment
+from recurbench.harness.run.environment import source_digest
 from recurbench.harness.run.module import SequenceModule
 
-MUST_AGREE = "recurbench", "git_commit", "torch", "lightning", "device", "threads"
+MUST_AGREE = "torch", "lightning", "device", "hardware", "threads"
 """Of the environment: what a record says of it must hold for all steps of the run."""
 
 
 class Resumption(Callback):
-    """Saves a training to a file now and then, and at its start takes up what is there.
+    """Saves a training to a file now and then; at its start, resumes what is saved there.
 
-    Training batches follow from their position and dropout from its generator, so that a training
-    that was cut off gives on a CPU what it would have given. Saved is after an evaluation, before
-    the next step; a file of other software, another device or number of threads, or a damaged one,
-    is given up with a word about it.
+    Batches follow from their position and dropout from its generator, so that on a CPU a resumed
+    training gives what an uninterrupted one would have given. State is saved after an evaluation,
+    before the next step. A damaged file, and one of other code, other software, another device or
+    number of threads, is not used, and a line says why.
 
     Args:
         file: where the training is saved.
@@ -41,12 +43,13 @@ class Resumption(Callback):
         file: Path,
         best: Path,
         every: float | None,
-        environment: Mapping[str, Any],
+        environment: Environment,
         keepers: Sequence[Callback],
     ) -> None:
         self.file, self.best, self.every, self.keepers = file, best, every, keepers
         self._made_with = {
-            **{name: environment[name] for name in MUST_AGREE},
+            **{name: getattr(environment, name) for name in MUST_AGREE},
+            "source": source_digest(),  # a commit would not tell of edits
             "folder": str(file.parent.resolve()),
         }
         self._found = self._read()
@@ -55,7 +58,7 @@ class Resumption(Callback):
         self._saved_at = time.monotonic()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Puts everything back to where it was."""
+        """Restores what was saved."""
         if self._found is None:
             return
         assert isinstance(pl_module, SequenceModule)

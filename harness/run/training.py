@@ -1,34 +1,30 @@
 """Fits one model on one task and tests the checkpoint that was best on validation."""
 
-import logging
 import shutil
-import signal
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
-from pytorch_lightning.utilities.exceptions import SIGTERMException
+from pytorch_lightning.plugins.environments import (  # type: ignore[attr-defined]
+    LightningEnvironment,
+)
 
 from recurbench.harness.config.sections import Config
-from recurbench.harness.errors import UserError
 from recurbench.harness.model.sequence_model import SequenceModel
 from recurbench.harness.model.streams import seeded
-from recurbench.harness.run.callbacks import Recorder, Reporter
+from recurbench.harness.results.folder import BEST
+from recurbench.harness.results.record import Cost
 from recurbench.harness.run.cost import PeakMemory, Stopwatch, model_cost
 from recurbench.harness.run.environment import describe_environment
-from recurbench.harness.run.loggers import Mirrors
+from recurbench.harness.run.lightning import tamed
+from recurbench.harness.run.loggers.together import Loggers
 from recurbench.harness.run.module import SequenceModule, higher_is_better
+from recurbench.harness.run.recorder import Recorder
+from recurbench.harness.run.reporter import Reporter
 from recurbench.harness.run.resume import Resumption
 from recurbench.tasks.base import Task
-
-BEST = "best"
-"""The name of a run's one checkpoint, without its ending."""
 
 PROGRESS = "progress.pt"
 """The name of what a training is continued from."""
@@ -51,7 +47,7 @@ class Training:
     task: Task
     model: SequenceModel
     device: torch.device
-    mirrors: Mirrors
+    loggers: Loggers
     title: str
     unfinished: Path
     kept: Path
@@ -62,14 +58,14 @@ class Training:
         )
         self.watch = Stopwatch(self.device)
         self.memory = PeakMemory(self.device)
-        self.recorder = Recorder(self.config.train, self.watch, self.mirrors)
+        self.recorder = Recorder(self.config.train, self.watch, self.loggers)
         self.resumed_after: int | None = None
 
-    def run(self) -> None:
+    def fit_and_test(self) -> None:
         """Fits, then evaluates the best checkpoint on `val`, `test` and further test splits.
 
-        A training that was cut off, by a person or a cluster, goes on where it was last saved.
-        What it saved goes once it ends; the checkpoint stays if that is asked for.
+        A training that was interrupted, by a person or a cluster, resumes where it was last saved.
+        Once it ends, what was saved is removed; the checkpoint stays if that is asked for.
         """
         if self.config.rerun:
             _discard(self.unfinished)
@@ -100,21 +96,23 @@ class Training:
         """
         train, monitor = self.config.train, self.module.monitor
         mode = "max" if higher_is_better(self.task) else "min"
-        best = ModelCheckpoint(self.unfinished, BEST, monitor, mode=mode, save_weights_only=True)
+        best = ModelCheckpoint(
+            self.unfinished, Path(BEST).stem, monitor, mode=mode, save_weights_only=True
+        )
         keepers: list[Callback] = [self.recorder, best]
         if train.patience is not None:
             keepers.append(EarlyStopping(monitor, patience=train.patience, mode=mode))
-        file, weights = self.unfinished / PROGRESS, self.unfinished / f"{BEST}.ckpt"
+        file, weights = self.unfinished / PROGRESS, self.unfinished / BEST
         environment = describe_environment(self.device, self.config.trainer)
         resumption = Resumption(file, weights, train.save_every, environment, keepers)
         self.resumed_after = resumption.step or None
         if self.resumed_after is None:
             _discard(self.unfinished)
         reporter = Reporter(train, self.recorder, self.title)
-        with quiet_lightning(), honest_exits():
+        with tamed():
             # Before the recorder, whose clock stands still until it is told of the next step.
             trainer = self._trainer([resumption, *keepers, reporter])
-            # Loaders, not the datamodule: its data is loaded, and fit would load it again.
+            # Pass loaders: `fit(datamodule=...)` would set the data up again.
             batches = self.task.train_dataloader().since(resumption.step)
             trainer.fit(self.module, batches, self.task.val_dataloader())
         return Path(best.best_model_path)
@@ -125,11 +123,14 @@ class Training:
         extra = self.task.extra_test_dataloaders()
         self.module.splits = ["val", "test", *(f"test_{name}" for name in extra)]
         loaders = [self.task.val_dataloader(), self.task.test_dataloader(), *extra.values()]
-        with quiet_lightning(), honest_exits():
+        with tamed():
             self._trainer([]).test(self.module, loaders, verbose=False)
 
     def _trainer(self, callbacks: list[Callback]) -> Trainer:
         return Trainer(
+            # Neither Slurm's variables nor a checkpoint in the working folder may decide anything.
+            plugins=[LightningEnvironment()],
+            default_root_dir=self.unfinished,
             accelerator="gpu" if self.device.type == "cuda" else "cpu",
             devices=1,
             precision=PRECISIONS[self.config.trainer.precision],  # type: ignore[arg-type]
@@ -144,28 +145,18 @@ class Training:
             enable_checkpointing=bool(callbacks),
         )
 
-    def cost(self) -> dict[str, Any]:
-        """The record's `cost` section, so far."""
+    def cost(self) -> Cost:
+        """What the training cost so far."""
         seconds = self.watch.seconds()
         curve = self.recorder.curve
-        return {
+        return Cost(
             **model_cost(self.model),
-            "steps": int(curve[-1]["step"]) if curve else 0,
-            "tokens": self.module.tokens,
-            "train_seconds": seconds,
-            "tokens_per_second": self.module.tokens / seconds if seconds else 0.0,
-            "peak_memory_bytes": self.memory.bytes(),
-        }
-
-
-def unfinished_of(results_dir: str | Path, run_id: str) -> Path:
-    """The folder of what a run saves while it trains."""
-    return Path(results_dir) / "unfinished" / run_id
-
-
-def checkpoint_of(results_dir: str | Path, run_id: str) -> Path:
-    """The file where a run's checkpoint is if it is kept."""
-    return Path(results_dir) / "checkpoints" / run_id / f"{BEST}.ckpt"
+            steps=int(curve[-1]["step"]) if curve else 0,
+            tokens=self.module.tokens,
+            train_seconds=seconds,
+            tokens_per_second=self.module.tokens / seconds if seconds else 0.0,
+            peak_memory_bytes=self.memory.bytes(),
+        )
 
 
 def load_weights(model: SequenceModel, checkpoint: Path) -> None:
@@ -179,55 +170,5 @@ def load_weights(model: SequenceModel, checkpoint: Path) -> None:
     model.load_state_dict({name.removeprefix("model."): value for name, value in state.items()})
 
 
-def choose_device(accelerator: str) -> torch.device:
-    """The device that `trainer` names.
-
-    Raises:
-        UserError: a GPU was asked for and there is none.
-    """
-    available = torch.cuda.is_available()
-    if accelerator == "gpu" and not available:
-        raise UserError("trainer=gpu: no CUDA device is available; use trainer=cpu or trainer=auto")
-    return torch.device("cuda" if available and accelerator != "cpu" else "cpu")
-
-
 def _discard(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def honest_exits() -> Iterator[None]:
-    """Undoes what Lightning makes of signals.
-
-    It turns Ctrl-C into an exit with code 1, after which Ctrl-C is ignored, and a termination into
-    an exit with code 0, which would look like success.
-    """
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SIGTERMException:
-        raise SystemExit(128 + signal.SIGTERM) from None
-    except SystemExit as exit_:
-        if not isinstance(exit_.__context__, KeyboardInterrupt):
-            raise
-        signal.signal(signal.SIGINT, handler)
-        raise KeyboardInterrupt from None
-
-
-@contextmanager
-def quiet_lightning() -> Iterator[None]:
-    """Silences Lightning's banners and advice, which concern choices that the harness has made."""
-    loggers = [
-        logging.getLogger(f"{package}.utilities.rank_zero")
-        for package in ("pytorch_lightning", "lightning_fabric")
-    ]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="pytorch_lightning")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

@@ -18,7 +18,7 @@ __all__ = ["RecurrentCell", "Task", "__version__", "check_cell", "check_task"]
 
 __version__ = "0.1.0"
 
-_HOMES = {
+HOMES = {  # where each name is defined
     "RecurrentCell": "recurbench.cells.base",
     "Task": "recurbench.tasks.base",
     "check_cell": "recurbench.harness.conformance",
@@ -28,9 +28,9 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     """Loads a public name at its first use: torch takes seconds, `recurbench --help` none."""
-    if name not in _HOMES:
+    if name not in HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -91,6 +91,8 @@ def limits_as_text(annotation: Any) -> str:
 
 
 def _beyond(name: str, value: Any, limits: list[Any]) -> str | None:
+    if value is None:  # of an optional type: the annotated type has let it pass
+        return None
     for limit in limits:
         if type(limit) not in RULES:
             continue

@@ -65,13 +65,13 @@ def refused(
         (["cell.hidden_size=many"], "cell.hidden_size: Value 'many'"),
         (["cell.hidden_size=0"], "hidden_size must be at least 1, not 0"),
         (["cell.hidden_size=-3"], "hidden_size must be at least 1, not -3"),
-        (["train.batch_size=0"], "train.batch_size=0: must be at least 1"),
-        (["train.eval_every=0"], "train.eval_every=0: must be at least 1"),
-        (["model.depth=0"], "model.depth=0"),
-        (["model.dropout=1"], "model.dropout=1.0: must be below 1"),
-        (["optimizer.lr=0"], "optimizer.lr=0.0: must be above 0"),
+        (["train.batch_size=0"], "train.batch_size must be at least 1, not 0"),
+        (["train.eval_every=0"], "train.eval_every must be at least 1, not 0"),
+        (["model.depth=0"], "model.depth must be at least 1, not 0"),
+        (["model.dropout=1"], "model.dropout must be below 1, not 1.0"),
+        (["optimizer.lr=0"], "optimizer.lr must be above 0, not 0.0"),
         (["optimizer.schedule=cosin"], "did you mean cosine?"),
-        (["seed=-1"], "seed=-1"),
+        (["seed=-1"], "seed must be at least 0, not -1"),
         (["task.delay=0"], "delay"),
         (["task.score=evry"], "did you mean every?"),
         (["cell=attention_gru", "cell.heads=3"], "hidden_size=64 is not a multiple of 3"),
@@ -95,7 +95,7 @@ def test_a_wrong_run_is_one_clear_line(overrides: list, words: str, refused: Cal
 
 
 def test_zero_steps_are_refused(refused: Callable) -> None:
-    assert "train.max_steps=0: must be at least 1" in refused("run", "train.max_steps=0")
+    assert "train.max_steps must be at least 1, not 0" in refused("run", "train.max_steps=0")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

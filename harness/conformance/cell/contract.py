@@ -116,7 +116,7 @@ def _require_refusal(what: str, error: Exception | None, cause: str) -> None:
 def signature_and_docstring(subject: Subject) -> None:
     """The constructor is a configuration; the docstring has citation, equations and shapes."""
     try:
-        describe("cell", subject.cls, origin="", release="")
+        describe("cell", subject.cls, origin="")
     except PluginError as error:
         require(
             False,

@@ -116,7 +116,7 @@ def documented(subject: Subject) -> None:
     """The constructor is a configuration; the docstring has an example that runs and all knobs."""
     cls = subject.cls
     try:
-        describe("task", cls, origin="", release="")
+        describe("task", cls, origin="")
     except PluginError as error:
         require(
             False,

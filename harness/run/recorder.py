@@ -1,16 +1,13 @@
-"""Lightning callbacks: the curve with its clock and limits, and progress for a person."""
+"""The curve of a run, its clock and its limits."""
 
-import math
-import sys
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from recurbench.harness.config.sections import TrainConfig
-from recurbench.harness.console import say
+from recurbench.harness.plugins.logger import Point
 from recurbench.harness.run.cost import Stopwatch
-from recurbench.harness.run.loggers import Mirrors, Point
+from recurbench.harness.run.loggers.together import Loggers
 from recurbench.harness.run.module import SequenceModule
 
 LARGEST_CURVE = 400
@@ -27,10 +24,10 @@ class Recorder(Callback):
         curve: points of step, seconds, mean training loss since the last point, validation metrics.
     """
 
-    def __init__(self, config: TrainConfig, watch: Stopwatch, mirrors: Mirrors) -> None:
+    def __init__(self, config: TrainConfig, watch: Stopwatch, loggers: Loggers) -> None:
         self.config = config
         self.watch = watch
-        self.mirrors = mirrors
+        self.loggers = loggers
         self.curve: list[dict[str, float]] = []
         self._every = max(1, config.eval_every // 10)
         self._before = 0
@@ -44,13 +41,13 @@ class Recorder(Callback):
         return {"curve": self.curve, "every": self._every, "seconds": self.watch.seconds()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on after the last point of a curve, which the mirrors are shown first."""
+        """Goes on after the last point of a curve, which the loggers are shown first."""
         self._every = state_dict["every"]
         self.watch.add(state_dict["seconds"])
         self.curve = state_dict["curve"]
         for point in self.curve:
             values = {key: value for key, value in point.items() if key not in ("step", "seconds")}
-            self.mirrors.log(int(point["step"]), values)
+            self.loggers.log(int(point["step"]), values)
         self._before = int(self.curve[-1]["step"])
 
     def on_train_batch_start(self, *_: Any) -> None:
@@ -81,7 +78,7 @@ class Recorder(Callback):
         self._add(self.step(trainer), metrics)
 
     def _add(self, step: int, point: Point) -> None:
-        self.mirrors.log(step, point)
+        self.loggers.log(step, point)
         if self.curve and self.curve[-1]["step"] == step:
             self.curve[-1] |= point
             return
@@ -106,65 +103,3 @@ def thinned(curve: list[Point]) -> list[Point]:
     else:
         evaluated = evaluated[::-2]
     return sorted(plain + evaluated, key=lambda point: point["step"])
-
-
-class Reporter(Callback):
-    """Says how training goes: a bar with rate and ETA on a terminal, else a line per evaluation."""
-
-    def __init__(self, config: TrainConfig, recorder: Recorder, title: str) -> None:
-        self.config = config
-        self.recorder = recorder
-        self.title = title
-        self._bar: Progress | None = None
-
-    def on_fit_start(self, *_: Any) -> None:
-        """Opens the bar on a terminal."""
-        if not sys.stdout.isatty():
-            return
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[state]}"),
-            TimeRemainingColumn(),
-            transient=True,
-        )
-        self._task = self._bar.add_task(self.title, total=1.0, state="")
-        self._bar.start()
-
-    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        """Moves the bar when the curve has a new point."""
-        curve = self.recorder.curve
-        if self._bar and curve and curve[-1]["step"] == self.recorder.step(trainer):
-            self._bar.update(self._task, completed=self._done(), state=self._state())
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Prints a line when there is no bar."""
-        if self._bar is None:
-            say(f"  {self._state()}")
-        else:
-            self._bar.update(self._task, completed=self._done(), state=self._state())
-
-    def teardown(self, *_: Any, **__: Any) -> None:
-        """Closes the bar, however training ended."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
-
-    def _done(self) -> float:
-        """The part of the limit that is used up, the nearer one if there are two."""
-        point = self.recorder.curve[-1]
-        return max(
-            point["step"] / (self.config.max_steps or math.inf),
-            point["seconds"] / (self.config.max_seconds or math.inf),
-        )
-
-    def _state(self) -> str:
-        point = self.recorder.curve[-1]
-        total = f"/{self.config.max_steps}" if self.config.max_steps else ""
-        rate = point["step"] / point["seconds"] if point["seconds"] else 0.0
-        scores = [
-            f"{name} {value:.4g}"
-            for name, value in point.items()
-            if name not in ("step", "seconds")
-        ]
-        return f"step {point['step']:.0f}{total}  {rate:.0f} steps/s  " + "  ".join(scores)

@@ -1,0 +1,1 @@
+"""What subcommands do once torch is there; loaded when one runs, not for its help."""

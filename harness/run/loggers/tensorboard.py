@@ -1,0 +1,18 @@
+"""Event files for TensorBoard; needs the extra `tensorboard`."""
+
+from pathlib import Path
+from typing import Any
+
+from recurbench.harness.run.loggers.lightning import LightningLogger
+
+
+class TensorBoardLogger(LightningLogger):
+    """TensorBoard's event files."""
+
+    name = "tensorboard"
+
+    def open(self, directory: Path) -> Any:
+        """Lightning's TensorBoard logger."""
+        from pytorch_lightning.loggers import TensorBoardLogger as Theirs
+
+        return Theirs(directory.parent, name="", version=directory.name, default_hp_metric=False)
