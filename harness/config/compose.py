@@ -202,8 +202,8 @@ def _adds(override: Override) -> bool:
 
 
 def _is_open(override: Override) -> bool:
-    """Whether `+` may add keys there: Hydra's plugins and loggers take options of their own."""
-    return override.get_key_element().lstrip("+").startswith(("hydra.", "logger."))
+    """Whether `+` may add keys there: Hydra's plugins take options of their own."""
+    return override.get_key_element().lstrip("+").startswith("hydra.")
 
 
 def _group_of(override: Override) -> str | None:

@@ -73,8 +73,13 @@ def _file_of(module: str) -> Path | None:
     return Path(file) if file and file.endswith(".py") else None
 
 
-@cache
 def _tree(path: Path) -> ast.Module:
+    return _parsed(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _parsed(path: Path, changed: int) -> ast.Module:
+    """The syntax tree of a file; parsed again only when it has changed."""
     return ast.parse(path.read_bytes())
 
 
@@ -93,9 +98,14 @@ def _imports(path: Path, module: str) -> Iterator[str]:
                 yield public or f"{base}.{alias.name}"
 
 
-@cache
 def _hash_of(path: Path) -> str:
-    return hashlib.sha256(repr(_canonical(_tree(path))).encode()).hexdigest()
+    return _hashed(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _hashed(path: Path, changed: int) -> str:
+    """A hash of a file's code; made again only when it has changed."""
+    return hashlib.sha256(repr(_canonical(_parsed(path, changed))).encode()).hexdigest()
 
 
 def _canonical(node: Any) -> Any:

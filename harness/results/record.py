@@ -25,7 +25,7 @@ Status = Literal["completed", "diverged", "failed", "out_of_memory", "timed_out"
 STATUSES: tuple[str, ...] = get_args(Status)
 
 Section = dict[str, Any]
-Scores = dict[str, float | None]
+Scores = dict[str, int | float | None]
 """Numbers by their names; null stands for one that is not finite."""
 
 

@@ -87,7 +87,8 @@ def build_tracks(records: Iterable[Record]) -> list[Track]:
 
 
 def _build_track(runs: list[Record]) -> Track:
-    known = next((run for run in runs if run.primary is not None), None)
+    aware = [run for run in runs if run.primary is not None]
+    known = next((run for run in aware if run.status == "completed"), next(iter(aware), None))
     metric = known.primary.name if known and known.primary else None
     higher = known is None or known.primary is None or known.primary.higher_is_better
     sign = -1 if higher else 1

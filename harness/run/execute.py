@@ -59,7 +59,7 @@ def execute(config: Config) -> Outcome:
     keep_freed_memory()
     device = choose_device(config.trainer.accelerator)
     try:
-        prepared = prepare(config, device)
+        prepared = prepare(config)
     except UserError:
         raise
     except Exception as error:  # a plugin may raise anything
@@ -94,7 +94,8 @@ def _skipped(prepared: Prepared) -> Outcome | None:
     if old is None:
         return None
     if config.train.keep_checkpoint and not folder.kept(identity.run_id).exists():
-        say(f"{_title(config, identity)}: completed before, but its checkpoint was not kept; again")
+        title = _title(config, identity)
+        say(f"{title}: completed before, but its checkpoint was not kept; runs again")
         return None
     line = f"skipped    {_title(config, identity)}: already completed, see {path} (rerun=true)"
     return Outcome("skipped", line, old.score("val"))
@@ -165,7 +166,9 @@ def _record(
 ) -> Record:
     """A record of what was asked for and, if the run got so far, of what was reached."""
     sections = identity.sections
-    unknown = {"primary": None, "references": {}, "metrics": {}, "curve": [], "cost": None}
+    unknown: dict[str, Any] = {
+        "primary": None, "references": {}, "metrics": {}, "curve": [], "cost": None, "logger": [],
+    }  # fmt: skip
     return Record(
         run_id=identity.run_id,
         status=_status_of(error),
@@ -189,21 +192,22 @@ def _record(
             message=str(error),
             traceback="".join(traceback.format_exception(error)),
         ),
-        **({"logger": [], **unknown} | reached),
+        **(unknown | reached),
     )
 
 
 def _written(record: Record, config: Config) -> Outcome:
-    """Writes a record, unless that of a completed run is there, and says what is in it."""
+    """Writes a record, but never over that of a completed run, and says what is in it."""
     folder = ResultsFolder(Path(config.results_dir))
     path = folder.record(record.task["name"], record.cell["name"], record.run_id)
     title = f"{record.task['name']} · {record.entry.label} · seed {record.seed}"
     require_writable(path.parent)
     other = None if config.rerun else find_completed(folder.runs, path, record.run_id)
-    if other is not None:
+    if other is None:
+        write(path, record)
+    elif record.status != "completed":
         line = f"skipped    {title}: completed by another process meanwhile, see {path}"
         return Outcome("skipped", line, other.score("val"))
-    write(path, record)
     line = f"{record.status:<10} {title}: {_result(record)}, {path}"
     return Outcome(record.status, line, record.score("val"))
 

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-import torch
-
 from recurbench.harness.config.sections import Config
 from recurbench.harness.model.build import build_model, load_task
 from recurbench.harness.model.sequence_model import SequenceModel
 from recurbench.harness.results.record import Primary
+from recurbench.harness.run.device import choose_device
 from recurbench.harness.run.environment import machine_of
 from recurbench.harness.run.identity import Identity, identify
 from recurbench.harness.run.module import higher_is_better
@@ -31,7 +30,7 @@ class Prepared:
     references: dict[str, float]
 
 
-def prepare(config: Config, device: torch.device) -> Prepared:
+def prepare(config: Config) -> Prepared:
     """Loads the data, solves the budget, builds the model and finds the run's identity.
 
     Raises:
@@ -40,5 +39,6 @@ def prepare(config: Config, device: torch.device) -> Prepared:
     task = load_task(config)
     config, model = build_model(config, task)
     primary = Primary(name=task.primary, higher_is_better=higher_is_better(task))
-    identity = identify(config, task.fingerprint(), machine_of(device, config.trainer))
+    machine = machine_of(choose_device(config.trainer.accelerator), config.trainer)
+    identity = identify(config, task.fingerprint(), machine)
     return Prepared(config, task, model, identity, primary, task.references())

@@ -16,7 +16,7 @@ from recurbench.harness.config.sections import (
     TrainConfig,
     TrainerConfig,
 )
-from recurbench.harness.console import shown
+from recurbench.harness.console import as_override
 from recurbench.harness.errors import UserError
 from recurbench.harness.results.record import Record
 from recurbench.harness.run.first_defaults import FIRST_DEFAULTS
@@ -64,7 +64,7 @@ def command_of(record: Record, results: Path) -> str:
         section = getattr(usual, group)
         known = section if isinstance(section, dict) else dataclasses.asdict(section)
         changed += [
-            f"{group}.{key}={shown(value)}"
+            f"{group}.{key}={as_override(value)}"
             for key, value in getattr(record, group).items()
             # What `auto` has become it will become again.
             if value != known[key] and not (key == "encoder" and value in ("embedding", "linear"))
@@ -74,7 +74,7 @@ def command_of(record: Record, results: Path) -> str:
     if record.seed != usual.seed:
         changed.append(f"seed={record.seed}")
     if str(results) != usual.results_dir:
-        changed.append(f"results_dir={shown(str(results))}")
+        changed.append(f"results_dir={as_override(str(results))}")
     parts = [*chosen, *changed, "train.keep_checkpoint=true"]
     return shlex.join(["recurbench", "run", *parts])
 

@@ -63,7 +63,7 @@ class Resumption(Callback):
             return
         assert isinstance(pl_module, SequenceModule)
         found, self._found = self._found, None
-        say(f"  goes on after step {self.step}")
+        say(f"  resumes after step {self.step}")
         torch.save(found["best"], self.best)
         pl_module.take_up(found["module"])
         for part, state in zip(_stateful(trainer, self.keepers), found["parts"], strict=True):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hydra.core.config_store import ConfigStore
 
-from recurbench.harness.commands import new as scaffold
+from recurbench.harness.commands.loaded import new as scaffold
 from recurbench.harness.config.compose import compose_jobs
 from recurbench.harness.config.resolve import resolve
 from recurbench.harness.config.schema import register

@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from making import make_record
 
-from recurbench.harness.results import record as records
+from recurbench.harness.results.folder import ResultsFolder
+from recurbench.harness.results.record import write
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("cells", "conf", "harness", "tasks")
 HEAVY = ("torch", "pytorch_lightning", "torchmetrics", "hydra", "omegaconf", "wandb", "numpy")
 ALLOWED = {
-    "cells": {"torch", "recurbench.cells"},
+    "cells": {"torch", "annotated_types", "recurbench.cells", "recurbench.limits"},
     "tasks": {
         "torch",
         "torchmetrics",
@@ -28,11 +30,14 @@ ALLOWED = {
         "sklearn",
         "babel",
         "matplotlib",
+        "annotated_types",
         "recurbench.tasks",
+        "recurbench.limits",
     },
     "conf": set(),
 }
 DISTRIBUTIONS = {
+    "annotated_types": "annotated-types",
     "hydra": "hydra-core",
     "pytorch_lightning": "pytorch-lightning",
     "sklearn": "scikit-learn",
@@ -116,9 +121,7 @@ def test_the_harness_reaches_plugins_through_their_contract_alone(module):
     plugins = ("recurbench.cells", "recurbench.tasks")
     inner = {name for name in imports(MODULES[module]) if top(name) in plugins}
     allowed = {"recurbench.cells.base", "recurbench.tasks.base"}
-    if module == "recurbench.harness.plugins.discovery":
-        allowed |= {"recurbench.cells", "recurbench.tasks"}
-    if module == "recurbench.harness.commands.generate":
+    if module == "recurbench.harness.commands.loaded.generate":
         allowed |= {"recurbench.tasks.generation"}
     assert inner <= allowed
 
@@ -210,44 +213,9 @@ def command(arguments: list[str]) -> str:
 def results(tmp_path_factory) -> Path:
     """A results folder with one completed and one failed run."""
     folder = tmp_path_factory.mktemp("results")
-    completed = {
-        "schema_version": records.SCHEMA_VERSION,
-        "run_id": "ab12",
-        "status": "completed",
-        "seed": 0,
-        "track": {
-            "id": "t", "task": {"name": "copying"}, "data": "d", "model": {}, "train": {},
-            "budget": {}, "precision": "32",
-        },
-        "entry": {"id": "e", "label": "gru", "version": "1"},
-        "cell": {"name": "gru"},
-        "task": {"name": "copying"},
-        "model": {},
-        "optimizer": {"name": "adam"},
-        "train": {},
-        "budget": {},
-        "primary": {"name": "accuracy", "higher_is_better": True},
-        "references": {"chance": 0.1},
-        "metrics": {"val": {"accuracy": 0.5}, "test": {"accuracy": 0.4}},
-        "curve": [],
-        "cost": {
-            "parameters": 3, "state_size": 3, "train_seconds": 1.0, "tokens_per_second": 2.0,
-            "peak_memory_bytes": 4,
-        },
-        "environment": {"hardware": "h", "threads": 1, "device": "cpu"},
-        "logger": [],
-        "started_at": "then",
-        "finished_at": "now",
-        "error": None,
-    }  # fmt: skip
-    error = {"type": "E", "message": "m", "traceback": "t"}
-    failed = completed | {
-        "run_id": "cd34", "status": "failed", "error": error, "primary": None, "references": {},
-        "metrics": {}, "cost": {},
-    }  # fmt: skip
-    for record in (completed, failed):
-        path = records.record_path(folder, "copying", "gru", record["run_id"])
-        records.write(path, record)
+    for run_id, status in (("ab12", "completed"), ("cd34", "failed")):
+        record = make_record(run_id=run_id, status=status)
+        write(ResultsFolder(folder).record("copying", "gru", run_id), record)
     return folder
 
 
@@ -257,7 +225,7 @@ def test_the_check_notices_what_is_loaded():
 
 def test_what_reads_records_loads_nothing_heavy():
     light = [name for name in MODULES if name.startswith("recurbench.harness.results")]
-    light += ["recurbench", "recurbench.harness.cli", "recurbench.harness.commands.show"]
+    light += ["recurbench", "recurbench.harness.cli"]
     assert loaded_heavies("\n".join(f"import {module}" for module in light)) == []
 
 

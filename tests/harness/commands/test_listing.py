@@ -26,7 +26,7 @@ def entry(shown: str, name: str) -> str:
 def test_a_task_is_shown_with_what_it_measures_its_references_and_its_time(capsys):
     assert main(["list", "tasks"]) == 0
     lines = entry(capsys.readouterr().out, "language").splitlines()
-    assert lines[1] == "    tasks/language.py"
+    assert lines[1] == "    tasks/language/"
     assert lines[2].startswith("    measures ")
     assert re.fullmatch(r"    references \w+ [\d.]+, .*", lines[3])
     assert re.fullmatch(r"    a GRU trains \d+(\.\d+)? s on one core", lines[4])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from recurbench.harness.cli import main
-from recurbench.harness.commands import new as scaffold
+from recurbench.harness.commands.loaded import new as scaffold
 
 
 def written(folder: Path) -> set[str]:

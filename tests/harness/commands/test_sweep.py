@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hydra.core.config_store import ConfigStore
 
-from recurbench.harness.commands.run import run
+from recurbench.harness.commands.loaded.run import run_jobs as run
 from recurbench.harness.errors import UserError
 from recurbench.harness.run.execute import Outcome
 
@@ -98,14 +98,14 @@ def test_a_wrong_job_in_the_middle_is_refused_before_the_first_runs(
 def test_a_job_whose_process_was_killed_is_noticed(
     small: list, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    import recurbench.harness.commands.run
+    from recurbench.harness.commands.loaded import run as commands
 
     write = Path.write_text
 
     def lose_the_first(path: Path, text: str) -> int:
         return 0 if path.name == "0.json" else write(path, text)
 
-    monkeypatch.setattr(recurbench.harness.commands.run.Path, "write_text", lose_the_first)
+    monkeypatch.setattr(commands.Path, "write_text", lose_the_first)
     assert run(["-m", "seed=0,1", *small]) == 1
     assert "1 left no outcome" in capsys.readouterr().out
 

@@ -17,7 +17,7 @@ from recurbench.harness.model.budget import TOLERANCE, solve_hidden_size
 from recurbench.harness.model.sequence_model import SequenceModel
 from recurbench.harness.model.sizes import count_parameters
 from recurbench.harness.plugins.registry import registry
-from recurbench.harness.run.execute import prepare
+from recurbench.harness.run.prepare import prepare
 from recurbench.tasks.base import TaskSpec
 
 CELLS = {name: plugin.cls for name, plugin in registry().plugins["cell"].items()}
@@ -160,6 +160,6 @@ def test_a_run_with_a_budget_has_the_solved_size_in_its_model_and_identity(confi
     hidden_size = prepared.config.cell["hidden_size"]
     assert count_parameters(prepared.model) == pytest.approx(200_000, rel=TOLERANCE)
     assert {made.hidden_size for made in prepared.model.cells} == {hidden_size}
-    assert re.search(rf"\bhidden_size={hidden_size}\b", prepared.identity.entry["label"])
+    assert re.search(rf"\bhidden_size={hidden_size}\b", prepared.identity.entry.label)
     assert prepared.identity.sections["cell"]["hidden_size"] == hidden_size
     assert {p.device.type for p in prepared.model.parameters()} == {"cpu"}

@@ -222,7 +222,7 @@ def test_a_primary_metric_may_be_one_of_free_runs(echo):
 def run_echo(configure: Callable, workplace: Path) -> Iterator[Callable[[], Outcome]]:
     """Runs the task `echo`."""
     registry.cache_clear()
-    registry().add("task", Echo, "here", "1")
+    registry().add("task", Echo, "here")
     options = [
         "task=echo", "task.lengths=1", "logger=none", "optimizer.lr=0.01", "rerun=true",
         "train.max_steps=120", "train.eval_every=40", "train.batch_size=16",

@@ -12,7 +12,8 @@ from torch.nn.utils.rnn import pack_sequence, unpack_sequence
 from recurbench.harness.config.sections import ModelConfig
 from recurbench.harness.errors import UserError
 from recurbench.harness.model.encoders import CausalConv, ConvState, make_encoder, resolve_encoder
-from recurbench.harness.run.execute import execute, prepare
+from recurbench.harness.run.execute import execute
+from recurbench.harness.run.prepare import prepare
 from recurbench.tasks.base import TaskSpec
 
 WIDTH = 5
@@ -171,7 +172,7 @@ def test_a_run_is_identified_by_the_encoder_that_auto_becomes(
     )
     assert auto == named
     assert auto.track["model"]["encoder"] == auto.sections["model"]["encoder"] == encoder
-    assert other.track["id"] != auto.track["id"]
+    assert other.track.id != auto.track["id"]
 
 
 def test_without_an_encoder_the_cell_reads_the_features_themselves(

@@ -5,73 +5,23 @@ from dataclasses import asdict
 from statistics import fmean, stdev
 
 import pytest
+from making import ADAM, SGD
+from making import make_record as run
 
-from recurbench.harness.results.record import identity
+from recurbench.harness.results.record import PROTOCOL, Record
 from recurbench.harness.results.tracks import build_tracks
 
-ADAM = {"name": "adam", "lr": 0.003}
-SGD = {"name": "sgd", "lr": 0.1}
 
-
-def run(
-    cell: str = "gru",
-    *,
-    val: float | None = 0.5,
-    test: float | None = 0.5,
-    seed: int = 0,
-    status: str = "completed",
-    optimizer: dict = ADAM,
-    task: str = "copying",
-    train: str = "short",
-    metric: str = "accuracy",
-    higher_is_better: bool = True,
-    seconds: float = 2.0,
-    memory: int = 1000,
-    parameters: int = 123,
-    hardware: str = "a processor",
-    threads: int = 1,
-    version: str = "1",
-    finished_at: str = "2026-01-01T00:00:00+00:00",
-) -> dict:
-    """A record as far as a leaderboard reads it."""
-    completed = status == "completed"
-    shared = {"task": {"name": task}, "train": {"length": train}}
-    cost = {
-        "parameters": parameters,
-        "state_size": 7,
-        "train_seconds": seconds,
-        "tokens_per_second": 100 * seconds,
-        "peak_memory_bytes": memory,
-    }
-    scores = {"val": {metric: val, "loss": 9.0}, "test": {metric: test, "loss": 9.0}}
-    return {
-        "run_id": identity([cell, seed, optimizer, version]),
-        "finished_at": finished_at,
-        "status": status,
-        "seed": seed,
-        "track": {"id": identity(shared), **shared},
-        "entry": {"id": identity(cell), "label": cell, "version": version},
-        "cell": {"name": cell.partition(" ")[0]},
-        "task": {"name": task},
-        "optimizer": optimizer,
-        "primary": {"name": metric, "higher_is_better": higher_is_better} if completed else None,
-        "references": {"chance": 0.125} if completed else {},
-        "metrics": scores if completed else {},
-        "cost": cost if completed else {},
-        "environment": {"hardware": hardware, "threads": threads, "device": "cpu"},
-    }
-
-
-def ranks(*runs: dict) -> list[tuple[int | None, str]]:
+def ranks(*runs: Record) -> list[tuple[int | None, str]]:
     """Rank and label of the entries of the runs' only track."""
     (track,) = build_tracks(runs)
-    return [(entry.rank, entry.label) for entry in track.entries]
+    return [(entry.rank, entry.label) for entry in track.rows]
 
 
-def only_entry(*runs: dict):
+def only_entry(*runs: Record):
     """The only entry of the runs' only track."""
     (track,) = build_tracks(runs)
-    (entry,) = track.entries
+    (entry,) = track.rows
     return entry
 
 
@@ -89,7 +39,7 @@ def test_runs_that_may_not_be_compared_stand_on_different_tracks():
         ]
     )
     found = {
-        (track.task, track.settings["train"]["length"], tuple(e.label for e in track.entries))
+        (track.task, track.settings["train"]["length"], tuple(e.label for e in track.rows))
         for track in tracks
     }
     assert found == {
@@ -102,7 +52,11 @@ def test_runs_that_may_not_be_compared_stand_on_different_tracks():
 
 def test_a_track_knows_its_settings_without_their_id():
     (track,) = build_tracks([run(train="long")])
-    assert track.settings == {"task": {"name": "copying"}, "train": {"length": "long"}}
+    assert track.settings == {
+        "task": {"name": "copying"}, "data": "d", "model": {"depth": 1},
+        "train": {"length": "long"}, "budget": {"parameters": None}, "precision": "32",
+        "machine": None,
+    }  # fmt: skip
     assert (track.metric, track.higher_is_better) == ("accuracy", True)
     assert track.references == {"chance": 0.125}
 
@@ -220,8 +174,8 @@ def test_runs_that_did_not_complete_are_counted_over_all_trials(status):
 @pytest.mark.parametrize("higher_is_better", [True, False])
 def test_entries_without_a_completed_run_come_last_and_have_no_rank(higher_is_better):
     found = ranks(
-        run("zzz", status="failed"),
-        run("aaa", status="diverged"),
+        run("zzz", status="failed", higher_is_better=higher_is_better),
+        run("aaa", status="diverged", higher_is_better=higher_is_better),
         run("mmm", test=0.0, higher_is_better=higher_is_better),
         run("nnn", test=9e9, higher_is_better=higher_is_better),
     )
@@ -231,8 +185,8 @@ def test_entries_without_a_completed_run_come_last_and_have_no_rank(higher_is_be
 
 def test_a_track_on_which_all_runs_failed_is_listed():
     (track,) = build_tracks([run("gru", status="failed"), run("gru", seed=1, status="diverged")])
-    (entry,) = track.entries
-    assert (track.metric, track.references) == (None, {})
+    (entry,) = track.rows
+    assert (track.metric, track.references) == ("accuracy", {"chance": 0.125})
     assert (entry.rank, entry.test, entry.seeds, entry.failed) == (None, None, 0, 2)
 
 
@@ -277,13 +231,44 @@ def test_a_track_names_every_machine_once():
     ]
 
 
-def test_runs_of_a_cells_earlier_code_are_left_out_and_counted():
+LATER = "2026-01-02T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "newer", [(PROTOCOL, "2", "1"), (PROTOCOL, "1", "2"), (PROTOCOL + 1, "1", "1")], ids=str
+)
+def test_runs_of_older_code_are_a_row_of_their_own_and_never_mixed_in(newer):
     """Else a seed would count twice after an edit, and old scores would mix with new ones."""
-    old = [run(test=0.9, seed=seed, version="1") for seed in (0, 1)]
-    new = [run(test=0.4, version="2", finished_at="2026-01-02T00:00:00+00:00")]
+    old = [run(test=0.9, seed=seed) for seed in (0, 1)]
+    new = [run(test=0.4, code=newer, finished_at=LATER)]
     (track,) = build_tracks([*new, *old])
-    (entry,) = track.entries
-    assert (entry.test, entry.seeds, track.outdated) == (0.4, 1, 2)
+    found = [(row.older, row.rank, row.test, row.seeds) for row in track.rows]
+    assert found == [(True, None, 0.9, 2), (False, 1, 0.4, 1)]
+
+
+def test_an_edit_of_one_cell_makes_no_other_cells_runs_older():
+    runs = [run("gru"), run("lstm", code=(PROTOCOL, "2", "1"), finished_at=LATER)]
+    (track,) = build_tracks(runs)
+    assert [row.older for row in track.rows] == [False, False]
+
+
+def test_an_edit_of_the_task_makes_all_earlier_runs_older():
+    runs = [run("gru"), run("lstm", code=(PROTOCOL, "1", "2"), finished_at=LATER)]
+    (track,) = build_tracks(runs)
+    assert {row.label: row.older for row in track.rows} == {"gru": True, "lstm": False}
+
+
+def test_a_failed_run_of_newer_code_makes_no_other_run_older():
+    failed = run(status="failed", code=(PROTOCOL, "2", "1"), finished_at=LATER)
+    (track,) = build_tracks([run(test=0.9), failed])
+    assert [(row.older, row.rank) for row in track.rows] == [(False, 1), (True, None)]
+
+
+@pytest.mark.parametrize(("protocol", "outdated"), [(PROTOCOL - 1, True), (PROTOCOL, False)])
+def test_a_track_of_an_earlier_protocol_is_ranked_and_says_so(protocol, outdated):
+    (track,) = build_tracks([run(code=(protocol, "1", "1"))])
+    assert track.outdated is outdated
+    assert [row.rank for row in track.rows] == [1]
 
 
 def test_an_entry_without_a_completed_run_does_not_mark_the_others_as_tuned_more():

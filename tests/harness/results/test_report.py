@@ -10,7 +10,10 @@ import pytest
 from rich.text import Text
 
 from recurbench.harness.results import report
-from recurbench.harness.results.tracks import Entry, Track
+from recurbench.harness.results.columns import COLUMNS
+from recurbench.harness.results.tracks import Row, Track
+
+HEADINGS = [column.heading for column in COLUMNS]
 
 ODD_LABELS = [
     "gru [x]",
@@ -23,7 +26,7 @@ ODD_LABELS = [
 ]
 
 
-def entry(label: str = "gru", rank: int | None = 1, **known) -> Entry:
+def entry(label: str = "gru", rank: int | None = 1, **known) -> Row:
     """An entry that completed, unless its rank is None."""
     facts = {
         "label": label,
@@ -31,18 +34,19 @@ def entry(label: str = "gru", rank: int | None = 1, **known) -> Entry:
         "trials": 1,
         "failed": 0,
         "rank": rank,
+        "code": ["c0ffee0123"],
     }
     if rank is None:
-        return Entry(**facts | known)
+        return Row(**facts | known)
     scored = {
         "val": 0.5, "test": 0.5, "spread": 0.1, "seeds": 3, "parameters": 12345, "state_size": 7,
         "train_seconds": 2.0, "tokens_per_second": 4321.0, "peak_memory_bytes": 1 << 20,
         "trial": {"name": "adam", "lr": 0.003},
     }  # fmt: skip
-    return Entry(**facts | scored | known)
+    return Row(**facts | scored | known)
 
 
-def track(*entries: Entry, **known) -> Track:
+def track(*entries: Row, **known) -> Track:
     """A track with the given entries."""
     settings = {
         "task": {"name": "copying", "delay": 5, "columns": ["a", "b"]},
@@ -54,20 +58,20 @@ def track(*entries: Entry, **known) -> Track:
     }
     facts = {
         "id": "ab12", "task": "copying", "settings": settings, "metric": "accuracy",
-        "higher_is_better": True, "references": {}, "entries": list(entries),
-        "machines": ["a processor, 1 threads, cpu"], "outdated": 0,
+        "higher_is_better": True, "references": {}, "rows": list(entries),
+        "machines": ["a processor, 1 threads, cpu"], "outdated": False,
     }  # fmt: skip
     return Track(**facts | known)
 
 
 def labels(made: Track) -> list[str]:
-    return [row.cells[1] for row in report.rows(made)]
+    return [row.cells[1] for row in report.lines(made)]
 
 
 def cell_of(made: Track, label: str, heading: str) -> str:
     """What stands in a row under a heading."""
-    (row,) = [row for row in report.rows(made) if row.cells[1] == label]
-    return row.cells[report.HEADINGS.index(heading)]
+    (row,) = [row for row in report.lines(made) if row.cells[1] == label]
+    return row.cells[HEADINGS.index(heading)]
 
 
 def markdown_table(text: str) -> list[list[str]]:
@@ -135,7 +139,7 @@ def test_a_row_shows_an_entrys(known, heading, text):
 
 def test_only_the_entries_with_the_first_rank_are_best():
     made = track(entry("a", 1), entry("b", 1), entry("c", 3), references={"optimal": 1.0})
-    best = {row.cells[1]: (row.best, row.reference) for row in report.rows(made)}
+    best = {row.cells[1]: (row.best, row.reference) for row in report.lines(made)}
     assert best == {
         "a": (True, False), "b": (True, False), "c": (False, False), "optimal": (False, True),
     }  # fmt: skip
@@ -163,7 +167,7 @@ def test_times_of_several_machines_are_said_not_to_compare(machines, warned):
 
 def test_captions_show_what_runs_share_as_it_is_written_on_the_command_line():
     captions = report.captions(track(entry()))
-    assert captions[0] == "track ab12: delay=5 columns=['a', 'b']"
+    assert captions[0] == "track ab12: delay=5 columns=[a,b]"
     assert captions[1] == "max_steps=10; depth=1 residual=false; precision=32"
 
 
@@ -182,10 +186,10 @@ def test_markdown_is_one_valid_table_per_track(label):
     assert len(tables) == 2
     for table in tables:
         header, rule, *body = markdown_table(table)
-        assert header == list(report.HEADINGS)
+        assert header == HEADINGS
         assert all(re.fullmatch(r"-+:?", cell) for cell in rule)
         assert body
-        assert {len(row) for row in (header, rule, *body)} == {len(report.HEADINGS)}
+        assert {len(row) for row in (header, rule, *body)} == {len(HEADINGS)}
 
 
 @pytest.mark.parametrize("label", ODD_LABELS)
@@ -232,7 +236,7 @@ def test_json_holds_all_that_is_known():
     (found,) = json.loads(report.as_json([made]))
     assert found["references"] == {"chance": 0.1}
     assert found["settings"] == made.settings
-    first, lost = found["entries"]
+    first, lost = found["rows"]
     assert (first["label"], first["test"]) == (ODD_LABELS[0], 1 / 3)
     assert first["trial"] == {"name": "adam", "lr": 0.003}
     assert lost["test"] is None
@@ -275,7 +279,7 @@ def test_the_terminal_shows_a_label_as_it_is(terminal, label, is_terminal):
     assert label in shown
     assert "naive [y]" in shown
     assert "a [z] processor" in shown
-    assert "columns=['a', 'b']" in shown
+    assert "columns=[a,b]" in shown
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

@@ -7,8 +7,9 @@ import torch
 from torch.nn.utils.rnn import PackedSequence
 
 from recurbench.harness.config.sections import Config
-from recurbench.harness.run.execute import execute, prepare
+from recurbench.harness.run.execute import execute
 from recurbench.harness.run.module import SequenceModule
+from recurbench.harness.run.prepare import prepare
 from recurbench.tasks.base import Batch, hash_data
 
 CELLS = ("gru", "lstm", "torch_gru", "attention_gru")

@@ -1,8 +1,10 @@
 """A run's identity holds what determines its result, a track's what makes results comparable."""
 
+import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +13,11 @@ from recurbench.harness.config.resolve import resolve
 from recurbench.harness.config.schema import register
 from recurbench.harness.config.sections import Config
 from recurbench.harness.plugins.registry import registry
+from recurbench.harness.run import first_defaults, identity
+from recurbench.harness.run.first_defaults import FIRST_DEFAULTS
 from recurbench.harness.run.identity import identify
+
+RUN_IDS = Path(__file__).parents[2] / "golden" / "run_ids.json"
 
 DETERMINING = [
     "cell=lstm",
@@ -74,7 +80,7 @@ def test_what_determines_the_result_makes_another_run(configure, override):
     if override.startswith(OF_A_TRIAL):
         assert changed.track == usual.track
     else:
-        assert changed.track["id"] != usual.track["id"]
+        assert changed.track.id != usual.track.id
 
 
 @pytest.mark.parametrize("override", INDIFFERENT)
@@ -88,7 +94,7 @@ def test_what_does_not_determine_the_result_leaves_the_run_as_it_is(configure, o
 def test_other_data_makes_another_run_on_another_track(configure, fingerprint):
     changed, usual = identify(configure(), fingerprint), identify(configure(), "data")
     assert changed.run_id != usual.run_id
-    assert changed.track["id"] != usual.track["id"]
+    assert changed.track.id != usual.track.id
     assert changed.entry == usual.entry
 
 
@@ -106,13 +112,86 @@ def test_another_version_of_a_plugin_makes_another_run_of_the_same_entry(
 ):
     config = configure()
     usual = identify(config, "data")
-    plugins = registry().plugins[kind]
-    name = getattr(config, kind)["name"]
-    monkeypatch.setitem(plugins, name, replace(plugins[name], version="99+edited"))
+    plugin = registry().plugins[kind][getattr(config, kind)["name"]]
+    monkeypatch.setitem(vars(plugin), "version", "edited")
     changed = identify(config, "data")
     assert changed.run_id != usual.run_id
-    assert (changed.entry["id"], changed.track) == (usual.entry["id"], usual.track)
-    assert (changed.entry["version"] == "99+edited") == (kind == "cell")
+    assert (changed.entry, changed.track) == (usual.entry, usual.track)
+    assert getattr(changed.code, kind) == "edited"
+
+
+def test_another_protocol_of_the_harness_makes_another_run_of_the_same_entry(
+    configure, monkeypatch
+):
+    usual = identify(configure(), "data")
+    monkeypatch.setattr(identity, "PROTOCOL", 99)
+    changed = identify(configure(), "data")
+    assert changed.run_id != usual.run_id
+    assert (changed.entry, changed.track) == (usual.entry, usual.track)
+
+
+def test_a_machine_matters_to_runs_that_are_limited_by_seconds_alone(configure):
+    here, there = {"hardware": "a", "threads": 1}, {"hardware": "b", "threads": 1}
+    timed = configure("train.max_seconds=5")
+    assert identify(timed, "data", here).run_id != identify(timed, "data", there).run_id
+    assert identify(timed, "data", here).track.id != identify(timed, "data", there).track.id
+    assert identify(configure(), "data", here) == identify(configure(), "data", there)
+
+
+def test_a_hidden_size_that_a_budget_solved_is_a_result_and_no_knob(configure):
+    small, large = (
+        identify(configure("budget.parameters=20000", f"cell.hidden_size={size}"), "data")
+        for size in (8, 64)
+    )
+    assert (small.run_id, small.entry, small.track) == (large.run_id, large.entry, large.track)
+    assert small.entry.label == "gru"
+
+
+def test_a_kernel_is_no_part_of_an_identity(configure):
+    usual, other = configure("cell=min_gru"), configure("cell=min_gru", "cell.kernel=reference")
+    assert identify(other, "data").run_id == identify(usual, "data").run_id
+    assert identify(other, "data").entry == identify(usual, "data").entry
+
+
+def test_every_option_has_a_first_default_or_is_said_to_change_no_result(configure):
+    config = configure()
+    for name, first in FIRST_DEFAULTS.items():
+        options = set(asdict(getattr(config, name)))
+        assert options == set(first) | first_defaults.INDIFFERENT.get(name, frozenset())
+        assert not set(first) & first_defaults.INDIFFERENT.get(name, frozenset())
+
+
+def test_a_new_option_with_its_default_changes_no_run(configure, monkeypatch):
+    usual = identify(configure(), "data")
+
+    @dataclass
+    class Longer(type(configure().model)):
+        gate_noise: float = 0.5
+
+    config = replace(configure(), model=Longer(**asdict(configure().model)))
+    monkeypatch.setitem(FIRST_DEFAULTS["model"], "gate_noise", 0.5)
+    assert identify(config, "data").run_id == usual.run_id
+    assert identify(config, "data").track.id == usual.track.id
+    config.model.gate_noise = 0.25
+    assert identify(config, "data").run_id != usual.run_id
+
+
+def test_a_new_default_changes_no_run_but_means_another(configure, monkeypatch):
+    """Runs with the value of old stay what they were; the default is now another run."""
+    before = {depth: identify(configure(f"model.depth={depth}"), "data").run_id for depth in (1, 2)}
+    changed = configure()
+    changed = replace(changed, model=replace(changed.model, depth=2))  # as a new default gives it
+    assert identify(changed, "data").run_id == before[2] != before[1]
+
+
+def test_todays_runs_keep_their_ids(configure, monkeypatch):
+    """Whoever changes one of these on purpose orphans every record that people have."""
+    for kind in ("cell", "task"):
+        for plugin in registry().plugins[kind].values():
+            monkeypatch.setitem(vars(plugin), "version", "1")
+    kept = json.loads(RUN_IDS.read_text())
+    found = {line: identify(configure(*line.split()), "data").run_id for line in kept}
+    assert found == kept
 
 
 def test_a_preset_is_the_knobs_it_stands_for(configure):
@@ -132,7 +211,7 @@ def test_a_preset_is_the_knobs_it_stands_for(configure):
     ],
 )
 def test_a_label_has_the_knobs_that_are_not_at_their_defaults(configure, overrides, label):
-    assert identify(configure(*overrides), "data").entry["label"] == label
+    assert identify(configure(*overrides), "data").entry.label == label
 
 
 @pytest.mark.parametrize(
@@ -146,11 +225,11 @@ def test_a_label_has_the_knobs_that_are_not_at_their_defaults(configure, overrid
 )
 def test_an_entry_is_a_cell_with_its_knobs(configure, override, same):
     changed, usual = identify(configure(override), "data"), identify(configure(), "data")
-    assert (changed.entry["id"] == usual.entry["id"]) is same
+    assert (changed.entry.id == usual.entry.id) is same
 
 
 def test_a_track_says_all_that_its_runs_share(configure):
     track = identify(configure("task=language"), "data").track
-    assert set(track) == {"id", "task", "data", "model", "train", "budget", "precision"}
-    assert (track["data"], track["precision"]) == ("data", "32")
-    assert "file" not in track["task"]
+    assert (track.data, track.precision, track.machine) == ("data", "32", None)
+    assert track.model["depth"] == 1
+    assert "file" not in track.task

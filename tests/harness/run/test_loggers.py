@@ -1,4 +1,4 @@
-"""Loggers mirror the record, and nothing that they do can fail a run."""
+"""Loggers show the record, and nothing that they do can fail a run."""
 
 import csv
 import json
@@ -7,13 +7,17 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from recurbench.harness.run import loggers
+from recurbench.harness.errors import UserError
+from recurbench.harness.plugins import discovery
+from recurbench.harness.plugins.registry import registry
 from recurbench.harness.run.execute import execute, flatten_metrics
+from recurbench.harness.run.loggers import wandb as wandb_logger
 
 
 @pytest.fixture(autouse=True)
@@ -125,7 +129,7 @@ def test_a_failed_run_is_marked_so_in_wandb_too(
     assert exits == [1]
 
 
-def test_several_loggers_mirror_one_run(
+def test_several_loggers_show_one_run(
     configure: Callable, small: list, workplace: Path, read_records: Callable
 ) -> None:
     execute(configure("logger=[csv,tensorboard]", *without("logger", small)))
@@ -140,41 +144,91 @@ def test_several_loggers_mirror_one_run(
     assert list(folders["tensorboard"].glob("events.out.tfevents.*"))
 
 
-class Faulty(loggers.Mirror):
-    """A logger that raises wherever its options say."""
+FAULTY = '''
+"""A logger that raises wherever its knob says."""
+from recurbench.harness.plugins.logger import Logger
 
+
+class Faulty(Logger):
+    """Counts how often it was closed."""
+
+    name = "faulty"
     closed = 0
 
-    def act(self, action: str) -> None:
-        if action in self.options["fails"]:
+    def __init__(self, *, fails: list[str] = []):
+        self.fails = fails
+
+    def act(self, action):
+        if action in self.fails:
             raise OSError(f"{action} went wrong")
 
-    def start(self, run: loggers.RunInfo) -> dict:
+    def start(self, run):
         self.act("start")
         return {"name": "faulty", "run_id": run.run_id}
 
-    def log(self, step: int, point: dict) -> None:
+    def log(self, step, point):
         self.act("log")
 
-    def finish(self, summary: dict, completed: bool) -> None:
+    def finish(self, summary, completed):
         type(self).closed += 1
         self.act("finish")
+'''
+
+
+@pytest.fixture
+def faulty(plugin_folder: Path) -> Callable[[], int]:
+    """A logger in a folder of plugins; tells how often it was closed."""
+    (plugin_folder / "faulty.py").write_text(FAULTY)
+    return lambda: registry().plugins["logger"]["faulty"].cls.closed
 
 
 @pytest.mark.parametrize("fails", [["start"], ["log"], ["finish"], ["log", "finish"]], ids="+".join)
 def test_a_logger_that_raises_is_switched_off_and_the_run_completes(
     fails: list,
+    faulty: Callable,
     configure: Callable,
     small: list,
-    monkeypatch: pytest.MonkeyPatch,
+    workplace: Path,
     capsys: pytest.CaptureFixture,
 ) -> None:
-    monkeypatch.setitem(loggers.MIRRORS, "faulty", Faulty)
-    monkeypatch.setattr(Faulty, "closed", 0)
-    config = configure(f"+logger.faulty.fails=[{','.join(fails)}]", *small)
-    assert execute(config).status == "completed"
+    options = ["logger=faulty", f"logger.faulty.fails=[{','.join(fails)}]"]
+    assert execute(configure(*options, *without("logger", small))).status == "completed"
     assert capsys.readouterr().err.count("went wrong") == 1
-    assert Faulty.closed == (0 if fails == ["start"] else 1)
+    assert faulty() == (0 if fails == ["start"] else 1)
+
+
+def test_a_logger_in_one_file_of_a_folder_is_chosen_by_its_name(
+    faulty: Callable, configure: Callable, small: list, read_records: Callable
+) -> None:
+    execute(configure("logger=[csv,faulty]", *without("logger", small)))
+    (record,) = read_records()
+    assert [entry["name"] for entry in record["logger"]] == ["csv", "faulty"]
+    assert faulty() == 1
+
+
+def test_a_logger_joins_by_an_entry_point(
+    configure: Callable,
+    small: list,
+    workplace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    config_store: Any,
+) -> None:
+    (workplace / "their_package.py").write_text(FAULTY)
+    monkeypatch.syspath_prepend(workplace)
+    points = {"recurbench.loggers": [EntryPoint("faulty", "their_package:Faulty", "any")]}
+    monkeypatch.setattr(discovery, "entry_points", lambda group: points.get(group, []))
+    registry.cache_clear()
+    try:
+        config = configure("logger=faulty", *without("logger", small))
+        assert execute(config).status == "completed"
+        assert registry().plugins["logger"]["faulty"].cls.closed == 1
+    finally:
+        registry.cache_clear()
+
+
+def test_an_option_that_a_logger_does_not_have_is_refused(configure: Callable) -> None:
+    with pytest.raises(UserError, match=r"logger\.csv has no option colour"):
+        configure("logger=csv", "+logger.csv.colour=red")
 
 
 @pytest.mark.parametrize("silent", [True, False], ids=["silent", "refusing"])
@@ -192,7 +246,7 @@ def test_an_unreachable_server_leaves_the_run_complete_and_offline(
             server.listen()  # takes connections and never says a word
         monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
         monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
-        monkeypatch.setattr(loggers, "WANDB_ANSWER_SECONDS", 0.5)
+        monkeypatch.setattr(wandb_logger, "ANSWER_SECONDS", 0.5)
         for seed in (0, 1):
             config = configure("logger=wandb", f"seed={seed}", *without("logger", small))
             assert execute(config).status == "completed"
@@ -217,7 +271,7 @@ def test_a_server_that_fails_later_leaves_the_run_complete_and_offline(
             raise wandb.errors.CommError("the server hung up")
         return init(mode=mode, **arguments)
 
-    monkeypatch.setattr(loggers, "_wandb_mode", lambda: "online")
+    monkeypatch.setattr(wandb_logger, "_mode", lambda: "online")
     monkeypatch.setattr(wandb, "init", fail_online)
     assert execute(configure("logger=wandb", *without("logger", small))).status == "completed"
     (record,) = read_records()

@@ -9,10 +9,10 @@ from pytorch_lightning import Callback, Trainer
 from torch import nn
 
 from recurbench.harness.config.sections import OptimizerConfig, TrainConfig
-from recurbench.harness.run.execute import prepare
+from recurbench.harness.run.lightning import tamed
 from recurbench.harness.run.module import SequenceModule
 from recurbench.harness.run.optimizers import build_optimizer, build_schedules
-from recurbench.harness.run.training import quiet_lightning
+from recurbench.harness.run.prepare import prepare
 
 LR = 0.25
 TRAIN = TrainConfig(
@@ -163,7 +163,7 @@ def test_lightning_trains_at_the_scheduled_rates(configure, overrides, expected)
         def on_before_optimizer_step(self, trainer, pl_module, optimizer):
             found.append(optimizer.param_groups[0]["lr"])
 
-    with quiet_lightning():
+    with tamed():
         Trainer(
             accelerator="cpu", devices=1, max_steps=6, val_check_interval=2,
             check_val_every_n_epoch=None, num_sanity_val_steps=0, logger=False,

@@ -1,4 +1,4 @@
-"""A run that is cut off goes on where it was saved, and ends as if nothing had been."""
+"""An interrupted run resumes where it was saved, and ends as if nothing had happened."""
 
 import csv
 import json
@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from recurbench.harness.cli import main
-from recurbench.harness.run.callbacks import Recorder
 from recurbench.harness.run.execute import Outcome, execute
+from recurbench.harness.run.recorder import Recorder
 from recurbench.harness.run.training import PROGRESS
 
 SHORT = [
@@ -87,7 +87,7 @@ def test_a_run_that_was_cut_off_twice_ends_as_if_it_had_not_been(
     assert read_records() == []
     capsys.readouterr()
     assert execute(config).ok
-    assert "goes on after step 6" in capsys.readouterr().out
+    assert "resumes after step 6" in capsys.readouterr().out
     (record,) = read_records()
     assert lasting(record) == lasting(undisturbed)
     assert (undisturbed["resumed_after"], record["resumed_after"]) == (None, 6)
@@ -133,7 +133,7 @@ def make_with_another(name: str, value: object) -> Callable[[dict, Path], None]:
         (empty, "cannot be read"),
         (make_with_another("torch", "1.0"), f"torch was 1.0 and is {torch.__version__}"),
         (make_with_another("device", "cuda"), "device was cuda and is cpu"),
-        (make_with_another("git_commit", "abc"), "git_commit was abc and is "),
+        (make_with_another("source", "abc"), "source was abc and is "),
     ],
 )
 def test_what_cannot_be_continued_is_said_and_starts_anew(
@@ -144,7 +144,7 @@ def test_what_cannot_be_continued_is_said_and_starts_anew(
     capsys.readouterr()
     assert execute(config).ok
     output = capsys.readouterr()
-    assert "goes on" not in output.out
+    assert "resumes" not in output.out
     (line,) = output.err.splitlines()
     assert said in line
     assert line.endswith("; the run starts anew")
@@ -168,7 +168,7 @@ def test_rerun_starts_anew(
 ) -> None:
     capsys.readouterr()
     assert execute(configure("logger=none", "rerun=true", *VARIED["copying"], *SHORT)).ok
-    assert "goes on" not in capsys.readouterr().out
+    assert "resumes" not in capsys.readouterr().out
     assert not progress.parent.exists()
 
 
@@ -242,10 +242,10 @@ def test_a_killed_program_goes_on_by_the_same_command(
     assert process.returncode == -signal.SIGKILL
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ)
     assert done.returncode == 0, done.stderr
-    assert "goes on after step " in done.stdout
+    assert "resumes after step " in done.stdout
     assert "step 20/" not in done.stdout
     (path,) = (workplace / "results/runs").rglob("*.json")
     record = json.loads(path.read_text())
     assert record["cost"]["steps"] == 200
     assert main(["show", path.stem]) == 0
-    assert f"went on after step {record['resumed_after']}" in capsys.readouterr().out
+    assert f"resumed after step {record['resumed_after']}" in capsys.readouterr().out

@@ -3,16 +3,16 @@
 import pytest
 
 from recurbench.harness.config.sections import TrainConfig
-from recurbench.harness.run.callbacks import LARGEST_CURVE, Recorder, thinned
 from recurbench.harness.run.cost import Stopwatch
-from recurbench.harness.run.loggers import Mirrors
+from recurbench.harness.run.loggers.together import Loggers
+from recurbench.harness.run.recorder import LARGEST_CURVE, Recorder, thinned
 
 
-class Silent(Mirrors):
+class Silent(Loggers):
     """No loggers."""
 
     def __init__(self) -> None:
-        self.mirrors = []
+        self.entries = []
 
     def log(self, step: int, point: dict) -> None:
         pass

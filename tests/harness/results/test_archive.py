@@ -1,0 +1,97 @@
+"""Many records in one file: read like single ones, and the same bytes whenever they are packed."""
+
+import gzip
+import time
+
+import pytest
+from making import make_record
+
+from recurbench.harness.results.archive import (
+    find,
+    find_completed,
+    read_all,
+    read_archive,
+    write_archive,
+)
+from recurbench.harness.results.folder import ResultsFolder
+from recurbench.harness.results.record import Damaged, encode, write
+
+RECORDS = [make_record(cell, seed=seed) for cell in ("gru", "lstm") for seed in (0, 1)]
+
+
+def test_an_archive_gives_back_its_records_in_order(tmp_path):
+    path = tmp_path / "demo.jsonl.gz"
+    write_archive(path, reversed(RECORDS))
+    found = list(read_archive(path))
+    assert sorted(found, key=lambda r: r.run_id) == sorted(RECORDS, key=lambda r: r.run_id)
+    assert [r.cell["name"] for r in found] == ["gru", "gru", "lstm", "lstm"]
+
+
+def test_packing_again_changes_no_byte(tmp_path, monkeypatch):
+    one, other = tmp_path / "one.jsonl.gz", tmp_path / "other.jsonl.gz"
+    write_archive(one, RECORDS)
+    monkeypatch.setattr(time, "time", lambda: 9e9)
+    write_archive(other, list(read_archive(one))[::-1])
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_files_and_archives_are_read_alike_in_the_order_of_their_paths(tmp_path):
+    folder = ResultsFolder(tmp_path)
+    for run_id, task in (("1", "b"), ("3", "c")):
+        record = make_record(task=task, run_id=run_id)
+        write(folder.record(task, "gru", run_id), record)
+    write_archive(folder.runs / "b2.jsonl.gz", [make_record(task="b", run_id="2")])
+    (folder.runs / "b" / "notes.txt").write_text("not a record")
+    assert [record.run_id for record in read_all(folder.runs)] == ["1", "2", "3"]
+
+
+def test_a_damaged_line_costs_itself_alone(tmp_path):
+    path = tmp_path / "some.jsonl.gz"
+    lines = [encode(RECORDS[0]), b"{}", encode(RECORDS[1])]
+    path.write_bytes(gzip.compress(b"\n".join(lines)))
+    first, damaged, last = read_all(tmp_path)
+    assert [first, last] == RECORDS[:2]
+    assert damaged == Damaged(path, "line 2: schema_version None, not 2")
+
+
+@pytest.mark.parametrize("spoil", [lambda whole: b"no gzip", lambda whole: whole[:-20]])
+def test_a_file_that_is_no_whole_archive_is_reported(tmp_path, spoil):
+    path = tmp_path / "some.jsonl.gz"
+    write_archive(path, RECORDS)
+    path.write_bytes(spoil(path.read_bytes()))
+    *_, last = read_all(tmp_path)
+    assert isinstance(last, Damaged)
+    assert last.reason.startswith("no whole archive: ")
+
+
+def test_a_folder_that_is_not_there_holds_no_records(tmp_path):
+    assert list(read_all(tmp_path / "nowhere")) == []
+    assert find(tmp_path / "nowhere", "") == {}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "ids"),
+    [("", ["ab12", "ab34", "cd56"]), ("ab", ["ab12", "ab34"]), ("cd56", ["cd56"]), ("b", [])],
+)
+def test_records_are_found_by_the_beginning_of_their_id_wherever_they_are(tmp_path, prefix, ids):
+    folder = ResultsFolder(tmp_path)
+    write_archive(folder.runs / "some.jsonl.gz", [make_record(run_id=i) for i in ("ab34", "cd56")])
+    write(folder.record("copying", "gru", "ab12"), make_record(run_id="ab12"))
+    assert sorted(find(folder.runs, prefix)) == ids
+
+
+def test_a_completed_run_is_found_in_its_file_or_in_an_archive(tmp_path):
+    folder = ResultsFolder(tmp_path)
+    path = folder.record("copying", "gru", "ab12")
+
+    def seed_found() -> int | None:
+        found = find_completed(folder.runs, path, "ab12")
+        return found and found.seed
+
+    assert seed_found() is None
+    write(path, make_record(run_id="ab12", status="failed"))
+    assert seed_found() is None
+    write_archive(folder.runs / "some.jsonl.gz", [make_record(run_id="ab12", seed=3)])
+    assert seed_found() == 3
+    write(path, make_record(run_id="ab12", seed=4))
+    assert seed_found() == 4
