@@ -93,7 +93,7 @@ ROWS = [
 
 def table(tracks: list[Track]) -> Iterator[str]:
     """The lines of the page's table; a row without records says so."""
-    yield "| row, `experiment=` | measure | floors | cell | published | ours | chosen | training |"
+    yield "| row, `experiment=` | measure | references | cell | published | ours | chosen | time |"
     yield "| --- | --- | --- | --- | --: | --: | --: | --: |"
     for row in ROWS:
         name = f"{row.title}, `{row.experiment}`"
@@ -102,14 +102,14 @@ def table(tracks: list[Track]) -> Iterator[str]:
         if not found:
             yield f"| {name}{source} | | | | | not run yet | | |"
         for track in found:
-            floors = ", ".join(f"{k} {v:.4g}" for k, v in track.references.items())
+            references = ", ".join(f"{k} {v:.4g}" for k, v in track.references.items())
             for entry in track.entries:
                 yield (
-                    f"| {name}{source} | {track.metric} | {floors} | `{entry.label}` "
+                    f"| {name}{source} | {track.metric} | {references} | `{entry.label}` "
                     f"| {_figure(row.published.get(entry.cell))} | {_ours(entry)} "
                     f"| {_chosen(entry)} | {entry.train_seconds:.0f} s |"
                 )
-                name, source, floors = "", "", ""
+                name, source, references = "", "", ""
 
 
 def _is_of(track: Track, row: Row) -> bool:

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge
 from torch import Tensor, nn
 
-from recurbench.cells.base import HiddenState, RecurrentCell, require_at_least_one, require_choice
+from recurbench.cells.base import HiddenState, RecurrentCell
 from recurbench.cells.gru import GRU
 from recurbench.cells.parts.window import WINDOWS, Windows, head_of, mix, push
 
@@ -75,17 +76,14 @@ class AttentionGRU(RecurrentCell[AttentionState]):
         input_size: int,
         hidden_size: int = 64,
         *,
-        window: int = 16,
-        heads: int = 1,
+        window: Annotated[int, Ge(1)] = 16,
+        heads: Annotated[int, Ge(1)] = 1,
         score: Literal["additive", "dot"] = "additive",
         bias: bool = True,
         reset_after: bool = True,
         init: Literal["torch", "keras"] = "torch",
         kernel: Literal["fused", "reference"] = "fused",
     ) -> None:
-        require_at_least_one(window=window, heads=heads)
-        require_choice(("additive", "dot"), score=score)
-        require_choice(("fused", "reference"), kernel=kernel)
         self.hidden_multiple = heads
         super().__init__(input_size, hidden_size)
         self.window = window

@@ -5,7 +5,7 @@ N valid steps of a packed batch.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, ClassVar, Generic, NamedTuple, TypeVar, overload
 
 import torch
@@ -20,28 +20,6 @@ StateT = TypeVar("StateT", bound=tuple[Tensor, ...])
 
 class CellError(ValueError):
     """A cell was given a size, knob, input or state that it cannot work with."""
-
-
-def require_at_least_one(**knobs: int) -> None:
-    """Refuses knobs below one.
-
-    Raises:
-        CellError: names the knob and its value.
-    """
-    for knob, value in knobs.items():
-        if value < 1:
-            raise CellError(f"{knob} must be at least 1, not {value}")
-
-
-def require_choice(choices: Collection[str], **knobs: str) -> None:
-    """Refuses knobs whose value is not one of the choices.
-
-    Raises:
-        CellError: names the knob, its value and the choices.
-    """
-    for knob, value in knobs.items():
-        if value not in choices:
-            raise CellError(f"{knob}={value!r} is not one of {', '.join(choices)}")
 
 
 class HiddenState(NamedTuple):

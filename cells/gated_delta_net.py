@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge
 from torch import Tensor, nn
 
-from recurbench.cells.base import RecurrentCell, require_at_least_one, require_choice
+from recurbench.cells.base import RecurrentCell
 from recurbench.cells.parts.chunks import fold_chunks
 
 EPSILON = 1e-6
@@ -70,11 +71,9 @@ class GatedDeltaNet(RecurrentCell[GatedDeltaNetState]):
         input_size: int,
         hidden_size: int = 64,
         *,
-        heads: int = 4,
+        heads: Annotated[int, Ge(1)] = 4,
         kernel: Literal["fused", "reference"] = "fused",
     ) -> None:
-        require_at_least_one(heads=heads)
-        require_choice(("fused", "reference"), kernel=kernel)
         self.hidden_multiple = heads
         super().__init__(input_size, hidden_size)
         self.heads = heads

@@ -1,11 +1,12 @@
 """The independently recurrent network: every unit remembers itself alone."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
+from annotated_types import Ge
 from torch import Tensor, nn
 
-from recurbench.cells.base import HiddenState, RecurrentCell, require_at_least_one, require_choice
+from recurbench.cells.base import HiddenState, RecurrentCell
 from recurbench.cells.rnn import NONLINEARITIES
 
 
@@ -50,11 +51,9 @@ class IndRNN(RecurrentCell[HiddenState]):
         hidden_size: int = 64,
         *,
         nonlinearity: Literal["relu", "tanh"] = "relu",
-        steps: int = 64,
+        steps: Annotated[int, Ge(1)] = 64,
         long_memory: bool = True,
     ) -> None:
-        require_choice(NONLINEARITIES, nonlinearity=nonlinearity)
-        require_at_least_one(steps=steps)
         super().__init__(input_size, hidden_size)
         self.nonlinearity = nonlinearity
         self.input = nn.Linear(input_size, hidden_size)

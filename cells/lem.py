@@ -1,11 +1,11 @@
 """Long expressive memory: a discretised system of equations that learns its own time steps."""
 
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import torch
+from annotated_types import Gt, Le
 from torch import Tensor
 
-from recurbench.cells.base import CellError
 from recurbench.cells.parts.stacked_gates import StackedGates
 
 
@@ -49,10 +49,13 @@ class LEM(StackedGates[LEMState]):
     gates: ClassVar[int] = 2
 
     def __init__(
-        self, input_size: int, hidden_size: int = 64, *, bias: bool = True, dt: float = 1.0
+        self,
+        input_size: int,
+        hidden_size: int = 64,
+        *,
+        bias: bool = True,
+        dt: Annotated[float, Gt(0), Le(1)] = 1.0,
     ) -> None:
-        if not 0 < dt <= 1:
-            raise CellError(f"dt must be above 0 and at most 1, not {dt}")
         super().__init__(input_size, hidden_size, gates=4, bias=bias)
         self.dt = dt
         self._initialise("torch")

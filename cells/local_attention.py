@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge
 from torch import Tensor, nn
 
-from recurbench.cells.base import RecurrentCell, require_at_least_one, require_choice
+from recurbench.cells.base import RecurrentCell
 from recurbench.cells.parts.window import WINDOWS, Windows, head_of, mix, push
 
 
@@ -78,13 +79,11 @@ class LocalAttention(RecurrentCell[LocalAttentionState]):
         input_size: int,
         hidden_size: int = 64,
         *,
-        window: int = 16,
-        heads: int = 4,
+        window: Annotated[int, Ge(1)] = 16,
+        heads: Annotated[int, Ge(1)] = 4,
         bias: bool = True,
         kernel: Literal["fused", "reference"] = "fused",
     ) -> None:
-        require_at_least_one(window=window, heads=heads)
-        require_choice(("fused", "reference"), kernel=kernel)
         self.hidden_multiple = heads
         super().__init__(input_size, hidden_size)
         self.window = window

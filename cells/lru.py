@@ -1,9 +1,10 @@
 """The linear recurrent unit: a complex diagonal recurrence that starts on a ring."""
 
 import math
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 
 from recurbench.cells.base import CellError
@@ -53,15 +54,13 @@ class LRU(ComplexRecurrence):
         input_size: int,
         hidden_size: int = 64,
         *,
-        r_min: float = 0.9,
-        r_max: float = 0.999,
-        max_phase: float = 2 * math.pi,
+        r_min: Annotated[float, Ge(0)] = 0.9,
+        r_max: Annotated[float, Le(1)] = 0.999,
+        max_phase: Annotated[float, Gt(0)] = 2 * math.pi,
         kernel: Kernel = "fused",
     ) -> None:
-        if not 0 <= r_min < r_max <= 1:
-            raise CellError(f"needs 0 <= r_min < r_max <= 1, not r_min={r_min}, r_max={r_max}")
-        if max_phase <= 0:
-            raise CellError(f"max_phase must be above 0, not {max_phase}")
+        if not r_min < r_max:
+            raise CellError(f"r_min={r_min} must be below r_max={r_max}")
         super().__init__(input_size, hidden_size, kernel=kernel)
         tiny = torch.finfo(torch.get_default_dtype()).eps  # keeps logarithms finite
         square = torch.rand(hidden_size) * (r_max**2 - r_min**2) + r_min**2

@@ -5,7 +5,6 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from recurbench.cells.base import require_choice
 from recurbench.cells.parts.linear_recurrence import Kernel, RealRecurrence, widen
 
 
@@ -47,7 +46,6 @@ class MinGRU(RealRecurrence):
         candidate: Literal["linear", "positive"] = "linear",
         kernel: Kernel = "fused",
     ) -> None:
-        require_choice(("linear", "positive"), candidate=candidate)
         super().__init__(input_size, hidden_size, kernel=kernel)
         self.candidate = candidate
         self.input = nn.Linear(input_size, 2 * hidden_size)

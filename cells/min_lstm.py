@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from recurbench.cells.base import require_choice
 from recurbench.cells.min_gru import positive
 from recurbench.cells.parts.linear_recurrence import Kernel, RealRecurrence, widen
 
@@ -54,7 +53,6 @@ class MinLSTM(RealRecurrence):
         forget_bias: float = 0.0,
         kernel: Kernel = "fused",
     ) -> None:
-        require_choice(("linear", "positive"), candidate=candidate)
         super().__init__(input_size, hidden_size, kernel=kernel)
         self.candidate = candidate
         self.input = nn.Linear(input_size, 3 * hidden_size)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from recurbench.cells.base import HiddenState, RecurrentCell, fold, require_choice
+from recurbench.cells.base import HiddenState, RecurrentCell, fold
 
 
 class SkewExponential(torch.autograd.Function):
@@ -93,8 +93,6 @@ class OrthogonalRNN(RecurrentCell[HiddenState]):
         parametrisation: Literal["exp", "cayley"] = "exp",
         init: Literal["henaff", "cayley"] = "henaff",
     ) -> None:
-        require_choice(("exp", "cayley"), parametrisation=parametrisation)
-        require_choice(("henaff", "cayley"), init=init)
         super().__init__(input_size, hidden_size)
         self.parametrisation = parametrisation
         triangle = torch.triu_indices(hidden_size, hidden_size, offset=1)

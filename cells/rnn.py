@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from recurbench.cells.base import HiddenState, require_choice
+from recurbench.cells.base import HiddenState
 from recurbench.cells.parts.stacked_gates import StackedGates
 
 NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu}
@@ -52,7 +52,6 @@ class RNN(StackedGates[HiddenState]):
         bias: bool = True,
         init: Literal["torch", "keras", "identity"] = "torch",
     ) -> None:
-        require_choice(NONLINEARITIES, nonlinearity=nonlinearity)
         super().__init__(input_size, hidden_size, gates=1, bias=bias)
         self.nonlinearity = nonlinearity
         self._initialise(init)

@@ -1,9 +1,10 @@
 """A diagonal state space model, discretised with a learnt time step."""
 
 import math
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from annotated_types import Gt
 from torch import Tensor, nn
 
 from recurbench.cells.base import CellError
@@ -57,12 +58,12 @@ class S5(ComplexRecurrence):
         input_size: int,
         hidden_size: int = 64,
         *,
-        dt_min: float = 0.001,
-        dt_max: float = 0.1,
+        dt_min: Annotated[float, Gt(0)] = 0.001,
+        dt_max: Annotated[float, Gt(0)] = 0.1,
         kernel: Kernel = "fused",
     ) -> None:
-        if not 0 < dt_min <= dt_max:
-            raise CellError(f"needs 0 < dt_min <= dt_max, not dt_min={dt_min}, dt_max={dt_max}")
+        if dt_min > dt_max:
+            raise CellError(f"dt_min={dt_min} must be at most dt_max={dt_max}")
         super().__init__(input_size, hidden_size, kernel=kernel)
         frequency, basis = hippo_normal(hidden_size)
         log_step = torch.empty(self.modes).uniform_(math.log(dt_min), math.log(dt_max))

@@ -1,13 +1,14 @@
 """The scalar-memory cell of xLSTM: an LSTM with an exponential input gate and a normaliser."""
 
 import math
-from typing import ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge
 from torch import Tensor, nn
 
-from recurbench.cells.base import RecurrentCell, require_at_least_one, require_choice
+from recurbench.cells.base import RecurrentCell
 
 NOTHING_STORED = -1e4
 """The stabiliser m before the first step: far below any log i, and a number in half precision."""
@@ -72,11 +73,9 @@ class SLSTM(RecurrentCell[SLSTMState]):
         input_size: int,
         hidden_size: int = 64,
         *,
-        heads: int = 4,
+        heads: Annotated[int, Ge(1)] = 4,
         forget: Literal["sigmoid", "exp"] = "sigmoid",
     ) -> None:
-        require_at_least_one(heads=heads)
-        require_choice(("sigmoid", "exp"), forget=forget)
         self.hidden_multiple = heads
         super().__init__(input_size, hidden_size)
         self.heads = heads

@@ -15,10 +15,8 @@ from recurbench.cells.base import (
     StateT,
     fold_parts,
     map_state,
-    require_choice,
 )
 from recurbench.cells.lstm import LSTMState
-from recurbench.cells.rnn import NONLINEARITIES
 
 WORTH = 4
 """Steps that a stretch must have on average, for its call to take less time than it saves."""
@@ -187,7 +185,6 @@ class TorchRNN(_HiddenLayer):
         nonlinearity: Literal["tanh", "relu"] = "tanh",
         bias: bool = True,
     ) -> None:
-        require_choice(NONLINEARITIES, nonlinearity=nonlinearity)
         super().__init__(input_size, hidden_size)
         self.layer = nn.RNN(input_size, hidden_size, nonlinearity=nonlinearity, bias=bias)
 

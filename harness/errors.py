@@ -1,7 +1,8 @@
 """Errors meant for the person at the keyboard."""
 
-import difflib
 from collections.abc import Iterable
+
+from recurbench.limits import did_you_mean
 
 
 class UserError(Exception):
@@ -18,9 +19,7 @@ class PluginError(Exception):
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Ends a message about an unknown name: the closest valid name, and all of them if few."""
     names = sorted(valid)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    return f"{hint} (valid: {', '.join(names) or 'none'})"
+    return f"{did_you_mean(name, names)} (valid: {', '.join(names) or 'none'})"
 
 
 def first_line(error: BaseException) -> str:

@@ -1,11 +1,14 @@
 """The adding problem: keep two marked numbers of a long sequence, and give their sum."""
 
+from typing import Annotated
+
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge
 from torch import Tensor
 from torchmetrics import MetricCollection
 
-from recurbench.tasks.base import Batch, Predictor, TaskError, TaskSpec, dense, require_positive
+from recurbench.tasks.base import Batch, Predictor, TaskSpec, dense
 from recurbench.tasks.common.metrics import MeanSquaredError
 from recurbench.tasks.common.synthetic import Synthetic
 
@@ -44,15 +47,14 @@ class Adding(Synthetic):
     name = "adding"
     primary = "mse"
     measures = "keeping real numbers over a long time, and ignoring others"
-    floors = {"mean": 0.1667, "one_value": 0.0833, "optimal": 0.0}
+    default_references = {"mean": 0.1667, "one_value": 0.0833, "optimal": 0.0}
     seconds = 29.0
     grows = "length"
 
-    def __init__(self, *, length: int = 50, eval_sequences: int = 1000) -> None:
+    def __init__(
+        self, *, length: Annotated[int, Ge(2)] = 50, eval_sequences: Annotated[int, Ge(1)] = 1000
+    ) -> None:
         super().__init__()
-        if length < 2:
-            raise TaskError(f"length must be at least 2, not {length}")
-        require_positive(eval_sequences=eval_sequences)
         self.length, self.eval_sequences = length, eval_sequences
 
     def describe(self) -> TaskSpec:

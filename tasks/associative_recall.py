@@ -1,6 +1,9 @@
 """The associative recall task: look up the values of keys that were shown earlier."""
 
+from typing import Annotated
+
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from recurbench.tasks.base import (
@@ -10,7 +13,6 @@ from recurbench.tasks.base import (
     TaskError,
     TaskSpec,
     dense,
-    require_positive,
 )
 from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.counting import expected_largest_count
@@ -53,25 +55,22 @@ class AssociativeRecall(Classification, Synthetic):
 
     name = "associative_recall"
     measures = "binding values to keys, and looking them up in any order"
-    floors = {"chance": 0.25, "seen": 0.5625, "optimal": 1.0}
+    default_references = {"chance": 0.25, "seen": 0.5625, "optimal": 1.0}
     seconds = 11.0
     grows = "gap"
 
     def __init__(
         self,
         *,
-        pairs: int = 3,
-        gap: int = 4,
+        pairs: Annotated[int, Ge(1)] = 3,
+        gap: Annotated[int, Ge(1)] = 4,
         keys: int = 4,
-        values: int = 4,
-        eval_sequences: int = 1000,
+        values: Annotated[int, Ge(2)] = 4,
+        eval_sequences: Annotated[int, Ge(1)] = 1000,
     ) -> None:
         super().__init__()
-        require_positive(pairs=pairs, gap=gap, eval_sequences=eval_sequences)
         if keys < pairs:
             raise TaskError(f"keys must be at least pairs={pairs}, not {keys}")
-        if values < 2:
-            raise TaskError(f"values must be at least 2, not {values}")
         self.pairs, self.gap, self.keys, self.values = pairs, gap, keys, values
         self.eval_sequences = eval_sequences
 

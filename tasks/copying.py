@@ -1,21 +1,19 @@
 """The copying task: recall symbols, in order, after a delay."""
 
 import math
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from recurbench.tasks.base import (
     IGNORE_INDEX,
     Batch,
     Predictor,
-    TaskError,
     TaskSpec,
     dense,
     one_hot_logits,
-    require_choice,
-    require_positive,
 )
 from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.counting import expected_largest_count
@@ -59,24 +57,20 @@ class Copying(Classification, Synthetic):
 
     name = "copying"
     measures = "recall of symbols and of their order after a delay"
-    floors = {"chance": 0.125, "bag": 0.3865, "optimal": 1.0}
+    default_references = {"chance": 0.125, "bag": 0.3865, "optimal": 1.0}
     seconds = 16
     grows = "delay"
 
     def __init__(
         self,
         *,
-        symbols: int = 5,
-        delay: int = 15,
-        alphabet: int = 8,
+        symbols: Annotated[int, Ge(1)] = 5,
+        delay: Annotated[int, Ge(1)] = 15,
+        alphabet: Annotated[int, Ge(2)] = 8,
         score: Score = "recall",
-        eval_sequences: int = 1000,
+        eval_sequences: Annotated[int, Ge(1)] = 1000,
     ) -> None:
         super().__init__()
-        require_positive(symbols=symbols, delay=delay, eval_sequences=eval_sequences)
-        require_choice(get_args(Score), score=score)
-        if alphabet < 2:
-            raise TaskError(f"alphabet must be at least 2, not {alphabet}")
         self.symbols, self.delay, self.alphabet, self.score = symbols, delay, alphabet, score
         self.eval_sequences = eval_sequences
         self.primary = "accuracy" if score == "recall" else "loss"

@@ -1,8 +1,10 @@
 """The cycle navigation task: say where on a cycle a walk ends."""
 
-import torch
+from typing import Annotated
 
-from recurbench.tasks.base import TaskError, require_positive
+import torch
+from annotated_types import Ge
+
 from recurbench.tasks.common.formal import Automaton, FormalLanguage
 
 
@@ -31,15 +33,18 @@ class CycleNavigation(FormalLanguage):
 
     name = "cycle_navigation"
     measures = "counting round a cycle, and walks longer than those trained on"
-    floors = {"chance": 0.2, "majority": 0.22, "optimal": 1.0}
+    default_references = {"chance": 0.2, "majority": 0.22, "optimal": 1.0}
     seconds = 15
     tokens = 3
 
-    def __init__(self, *, size: int = 5, length: int = 20, eval_sequences: int = 1000) -> None:
+    def __init__(
+        self,
+        *,
+        size: Annotated[int, Ge(2)] = 5,
+        length: Annotated[int, Ge(1)] = 20,
+        eval_sequences: Annotated[int, Ge(1)] = 1000,
+    ) -> None:
         super().__init__()
-        require_positive(length=length, eval_sequences=eval_sequences)
-        if size < 2:
-            raise TaskError(f"size must be at least 2, not {size}")
         self.size, self.length, self.eval_sequences = size, length, eval_sequences
         places = torch.arange(size)
         self.machine = Automaton((places[:, None] + torch.tensor([0, 1, -1])) % size, places)

@@ -2,8 +2,10 @@
 
 from functools import cache
 from itertools import pairwise
+from typing import Annotated
 
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from recurbench.tasks.base import (
@@ -15,7 +17,6 @@ from recurbench.tasks.base import (
     TaskSpec,
     dense,
     one_hot_logits,
-    require_positive,
 )
 from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.synthetic import Synthetic
@@ -56,17 +57,19 @@ class Dyck(Classification, Synthetic):
 
     name = "dyck"
     measures = "a bounded stack: which brackets are open, and in which order"
-    floors = {"chance": 0.25, "last_opened": 0.6528, "optimal": 1.0}
+    default_references = {"chance": 0.25, "last_opened": 0.6528, "optimal": 1.0}
     seconds = 33
     grows = "length"
 
     def __init__(
-        self, *, kinds: int = 4, depth: int = 8, length: int = 40, eval_sequences: int = 1000
+        self,
+        *,
+        kinds: Annotated[int, Ge(2)] = 4,
+        depth: Annotated[int, Ge(1)] = 8,
+        length: int = 40,
+        eval_sequences: Annotated[int, Ge(1)] = 1000,
     ) -> None:
         super().__init__()
-        require_positive(depth=depth, eval_sequences=eval_sequences)
-        if kinds < 2:
-            raise TaskError(f"kinds must be at least 2, not {kinds}")
         if length % 2 or length < 2 * depth:
             raise TaskError(
                 f"length must be even and at least 2 * depth = {2 * depth}, not {length}"

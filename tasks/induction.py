@@ -1,16 +1,17 @@
 """The induction task: what came after the trigger when it was there before?"""
 
+from typing import Annotated
+
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from recurbench.tasks.base import (
     Batch,
     Predictor,
-    TaskError,
     TaskSpec,
     dense,
     one_hot_logits,
-    require_positive,
 )
 from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.counting import expected_largest_count
@@ -48,17 +49,18 @@ class Induction(Classification, Synthetic):
 
     name = "induction"
     measures = "storing one symbol by what came before it, and nothing else"
-    floors = {"chance": 0.0625, "bag": 0.1542, "optimal": 1.0}
+    default_references = {"chance": 0.0625, "bag": 0.1542, "optimal": 1.0}
     seconds = 21.0
     grows = "length"
 
-    def __init__(self, *, length: int = 32, alphabet: int = 16, eval_sequences: int = 1000) -> None:
+    def __init__(
+        self,
+        *,
+        length: Annotated[int, Ge(3)] = 32,
+        alphabet: Annotated[int, Ge(2)] = 16,
+        eval_sequences: Annotated[int, Ge(1)] = 1000,
+    ) -> None:
         super().__init__()
-        require_positive(eval_sequences=eval_sequences)
-        if length < 3:
-            raise TaskError(f"length must be at least 3, not {length}")
-        if alphabet < 2:
-            raise TaskError(f"alphabet must be at least 2, not {alphabet}")
         self.length, self.alphabet, self.eval_sequences = length, alphabet, eval_sequences
         self.trigger = alphabet
 

@@ -1,10 +1,13 @@
 """The modular arithmetic task: evaluate a formula of digits without brackets."""
 
+from typing import Annotated
+
 import torch
+from annotated_types import Ge
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from recurbench.tasks.base import Batch, Predictor, TaskError, one_hot_logits, require_positive
+from recurbench.tasks.base import Batch, Predictor, one_hot_logits
 from recurbench.tasks.common.formal import Automaton, FormalLanguage
 
 
@@ -38,16 +41,23 @@ class ModularArithmetic(FormalLanguage):
 
     name = "modular_arithmetic"
     measures = "a sum and a product under way, and formulas longer than those trained on"
-    floors = {"chance": 0.2, "majority": 0.2192, "left_to_right": 0.7842, "optimal": 1.0}
+    default_references = {
+        "chance": 0.2,
+        "majority": 0.2192,
+        "left_to_right": 0.7842,
+        "optimal": 1.0,
+    }
     seconds = 12
     width = 2
 
-    def __init__(self, *, modulus: int = 5, length: int = 11, eval_sequences: int = 1000) -> None:
+    def __init__(
+        self,
+        *,
+        modulus: Annotated[int, Ge(2)] = 5,
+        length: Annotated[int, Ge(3)] = 11,
+        eval_sequences: Annotated[int, Ge(1)] = 1000,
+    ) -> None:
         super().__init__()
-        require_positive(eval_sequences=eval_sequences)
-        for knob, value, least in (("modulus", modulus, 2), ("length", length, 3)):
-            if value < least:
-                raise TaskError(f"{knob} must be at least {least}, not {value}")
         self.modulus, self.length, self.eval_sequences = modulus, length, eval_sequences
         self.tokens = modulus + 3
         self.machine = evaluator(modulus)

@@ -1,8 +1,10 @@
 """The parity task: say whether the number of b's in a string is odd."""
 
-import torch
+from typing import Annotated
 
-from recurbench.tasks.base import require_positive
+import torch
+from annotated_types import Ge
+
 from recurbench.tasks.common.formal import Automaton, FormalLanguage
 
 
@@ -31,12 +33,13 @@ class Parity(FormalLanguage):
 
     name = "parity"
     measures = "one bit that every symbol may flip, and strings longer than those trained on"
-    floors = {"chance": 0.5, "optimal": 1.0}
+    default_references = {"chance": 0.5, "optimal": 1.0}
     seconds = 16
     tokens = 2
 
-    def __init__(self, *, length: int = 20, eval_sequences: int = 1000) -> None:
+    def __init__(
+        self, *, length: Annotated[int, Ge(1)] = 20, eval_sequences: Annotated[int, Ge(1)] = 1000
+    ) -> None:
         super().__init__()
-        require_positive(length=length, eval_sequences=eval_sequences)
         self.length, self.eval_sequences = length, eval_sequences
         self.machine = Automaton(torch.tensor([[0, 1], [1, 0]]), torch.arange(2))

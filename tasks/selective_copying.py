@@ -1,6 +1,9 @@
 """The selective copying task: recall symbols, in order, that were scattered among blanks."""
 
+from typing import Annotated
+
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from recurbench.tasks.base import (
@@ -10,7 +13,6 @@ from recurbench.tasks.base import (
     TaskError,
     TaskSpec,
     dense,
-    require_positive,
 )
 from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.counting import expected_largest_count
@@ -50,22 +52,19 @@ class SelectiveCopying(Classification, Synthetic):
 
     name = "selective_copying"
     measures = "keeping what matters, by its content, among what does not"
-    floors = {"chance": 0.125, "bag": 0.3632, "optimal": 1.0}
+    default_references = {"chance": 0.125, "bag": 0.3632, "optimal": 1.0}
     seconds = 24.0
     grows = "length"
 
     def __init__(
         self,
         *,
-        symbols: int = 6,
+        symbols: Annotated[int, Ge(1)] = 6,
         length: int = 30,
-        alphabet: int = 8,
-        eval_sequences: int = 1000,
+        alphabet: Annotated[int, Ge(2)] = 8,
+        eval_sequences: Annotated[int, Ge(1)] = 1000,
     ) -> None:
         super().__init__()
-        require_positive(symbols=symbols, eval_sequences=eval_sequences)
-        if alphabet < 2:
-            raise TaskError(f"alphabet must be at least 2, not {alphabet}")
         if length < symbols:
             raise TaskError(f"length must be at least symbols={symbols}, not {length}")
         self.symbols, self.length, self.alphabet = symbols, length, alphabet

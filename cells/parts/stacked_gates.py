@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from recurbench.cells.base import RecurrentCell, StateT, require_choice
+from recurbench.cells.base import RecurrentCell, StateT
 
 
 class StackedGates(RecurrentCell[StateT]):
@@ -45,7 +45,6 @@ class StackedGates(RecurrentCell[StateT]):
 
     def _initialise(self, init: str) -> None:
         """Fills all parameters in the way that `initialisations` has under the name `init`."""
-        require_choice(self.initialisations, init=init)
         self.initialisations[init](self)
 
     def _uniform(self) -> None:

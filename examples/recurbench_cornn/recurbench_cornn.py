@@ -1,11 +1,12 @@
 """A network of coupled, damped and driven oscillators."""
 
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import torch
+from annotated_types import Gt
 from torch import Tensor, nn
 
-from recurbench.cells.base import CellError, RecurrentCell
+from recurbench.cells.base import RecurrentCell
 
 
 class OscillatorState(NamedTuple):
@@ -48,13 +49,11 @@ class CoRNN(RecurrentCell[OscillatorState]):
         input_size: int,
         hidden_size: int = 64,
         *,
-        dt: float = 0.1,
-        gamma: float = 1.0,
-        epsilon: float = 1.0,
+        dt: Annotated[float, Gt(0)] = 0.1,
+        gamma: Annotated[float, Gt(0)] = 1.0,
+        epsilon: Annotated[float, Gt(0)] = 1.0,
     ) -> None:
         super().__init__(input_size, hidden_size)
-        if min(dt, gamma, epsilon) <= 0:
-            raise CellError(f"dt={dt}, gamma={gamma}, epsilon={epsilon}: all must be above 0")
         self.input = nn.Linear(input_size, hidden_size)  # V and b
         self.recurrent = nn.Linear(2 * hidden_size, hidden_size, bias=False)  # W and R
         self.dt, self.gamma, self.epsilon = dt, gamma, epsilon

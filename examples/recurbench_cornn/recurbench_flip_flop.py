@@ -1,6 +1,9 @@
 """The flip-flop task: bits that pulses set and that are to be remembered in between."""
 
+from typing import Annotated
+
 import torch
+from annotated_types import Ge, Gt
 from torch import Tensor
 
 from recurbench.tasks.base import (
@@ -11,7 +14,6 @@ from recurbench.tasks.base import (
     dense,
     generator,
     one_hot_logits,
-    require_positive,
 )
 from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.synthetic import Synthetic
@@ -41,14 +43,18 @@ class FlipFlop(Classification, Synthetic):
 
     name = "flip_flop"
     measures = "keeping bits that nothing but a pulse may change"
-    floors = {"chance": 0.125, "memoryless": 0.183, "optimal": 1.0}
+    default_references = {"chance": 0.125, "memoryless": 0.183, "optimal": 1.0}
     grows = "length"
 
     def __init__(
-        self, *, bits: int = 3, length: int = 50, pulse: float = 0.1, eval_sequences: int = 500
+        self,
+        *,
+        bits: Annotated[int, Ge(1)] = 3,
+        length: Annotated[int, Ge(1)] = 50,
+        pulse: Annotated[float, Gt(0)] = 0.1,
+        eval_sequences: Annotated[int, Ge(1)] = 500,
     ) -> None:
         super().__init__()
-        require_positive(bits=bits, length=length, pulse=pulse, eval_sequences=eval_sequences)
         if pulse > 1:
             raise TaskError(f"pulse is a probability, not {pulse}")
         self.bits, self.length, self.pulse = bits, length, pulse

@@ -20,13 +20,9 @@ def load_task(config: Config) -> Task:
         UserError: its knobs or its data cannot work.
     """
     try:
-        task = build_task(config)
-        task.bind(batch_size=config.train.batch_size, seed=config.seed)
-        task.prepare_data()
-        task.setup()
+        return build_task(config).ready(batch_size=config.train.batch_size, seed=config.seed)
     except TaskError as error:
         raise UserError(f"task={config.task['name']}: {error}") from error
-    return task
 
 
 def build_model(config: Config, task: Task) -> tuple[Config, SequenceModel]:

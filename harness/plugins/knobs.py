@@ -1,6 +1,8 @@
 """Knobs: what a configuration may set of a plugin, as its constructor's signature says it."""
 
+import functools
 import inspect
+import operator
 import types
 import typing
 from collections.abc import Iterator
@@ -74,13 +76,12 @@ def _read_knob(
         raise PluginError(f"{name} has no type; annotate it, as in `window: int = 16`")
     if parameter.default is parameter.empty:
         raise PluginError(f"{name} has no default; give it one, as in `window: int = 16`")
-    annotation = plain[parameter.name]
-    if not is_choice(annotation) and not _supported(annotation):
+    annotation, held = plain[parameter.name], _held(plain[parameter.name])
+    if not _supported(held):
         raise PluginError(
             f"{name}: a configuration cannot hold {annotation}; use int, float, bool, str, "
             "a Literal of strings, a list of these, or one of these | None"
         )
-    held = str if is_choice(annotation) else annotation
     knob = Knob(parameter.name, held, parameter.default, annotated[parameter.name])
     fits = knob.default in knob.choices if knob.choices else _fits(knob.default, knob.type)
     if not fits:
@@ -97,6 +98,18 @@ def is_choice(annotation: Any) -> bool:
     """Whether it is a Literal of strings, which OmegaConf holds as a `str`."""
     strings = all(isinstance(choice, str) for choice in typing.get_args(annotation))
     return typing.get_origin(annotation) is Literal and strings
+
+
+def _held(annotation: Any) -> Any:
+    """A type as OmegaConf holds it: with `str` for a Literal of strings, in lists too."""
+    arguments = typing.get_args(annotation)
+    if is_choice(annotation):
+        return str
+    if typing.get_origin(annotation) is list:
+        return list[_held(arguments[0])]  # type: ignore[misc] # a type made while running
+    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
+        return functools.reduce(operator.or_, map(_held, arguments))
+    return annotation
 
 
 def _supported(annotation: Any) -> bool:

@@ -18,7 +18,16 @@ import recurbench
 CONTRACTS = ("recurbench.cells", "recurbench.tasks")
 """Packages whose modules are followed into, whoever imports them: a base class is code too."""
 
-DESCRIBING = {"family", "gates", "measures", "parallel", "same_results_as", "seconds", "year"}
+DESCRIBING = {
+    "default_references",
+    "family",
+    "gates",
+    "measures",
+    "parallel",
+    "same_results_as",
+    "seconds",
+    "year",
+}
 """Attributes of a plugin's class that change no result."""
 
 OFF = (None, False, 0, "")

@@ -140,7 +140,7 @@ class SequenceModule(LightningModule):
         """What the model makes of a batch from a fresh state, as a `Predictor`; on the CPU."""
         self.model.eval()
         run = self.task.free_run(batch)
-        if run is not None and self.task.primary not in self.task.metrics():
+        if run is not None and self.task.free_runs_rank:
             outputs, _ = self._run_free(run)
         else:
             inputs = batch.inputs.to(self.device)  # type: ignore[arg-type] # torch's stub errs
@@ -174,8 +174,7 @@ class SequenceModule(LightningModule):
 
 def higher_is_better(task: Task) -> bool:
     """The direction of a task's primary metric, which the metric itself must say."""
-    scored, decoded = task.metrics(), task.free_run_metrics()
-    better = (scored if task.primary in scored else decoded)[task.primary].higher_is_better
+    better = task.ranking_metrics()[task.primary].higher_is_better
     if better is None:
         raise TypeError(f"task {task.name}: its metric {task.primary} must set higher_is_better")
     return bool(better)

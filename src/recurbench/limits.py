@@ -9,7 +9,7 @@ import inspect
 import math
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from operator import ge, gt, le, lt
 from typing import Any, ParamSpec, get_args, get_origin
@@ -79,6 +79,12 @@ def limited(error: type[Exception]) -> Callable[[Callable[P, None]], Callable[P,
     return decorate
 
 
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """Ends a message about an unknown name with the closest choice, if one is close."""
+    close = get_close_matches(name, sorted(choices), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
 def limits_as_text(annotation: Any) -> str:
     """The limits of an annotation, as in `at least 0, below 1`; empty without any."""
     found = [
@@ -105,6 +111,5 @@ def _beyond(name: str, value: Any, limits: list[Any]) -> str | None:
 
 def _no_choice(name: str, value: Any, choices: tuple[Any, ...]) -> str:
     words = [str(choice) for choice in choices]
-    close = get_close_matches(str(value), words, n=1, cutoff=0.5)
-    hint = f"; did you mean {close[0]}?" if close else ""
+    hint = did_you_mean(str(value), words)
     return f"{name} must be one of {', '.join(words)}, not {value}{hint}"

@@ -1,7 +1,7 @@
 """Digits: recognise an image that is read pixel by pixel."""
 
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from recurbench.tasks.base import (
     generator,
     hash_data,
     one_hot_logits,
-    require_choice,
 )
 from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.files import Splits, own_files, split_of
@@ -64,7 +63,7 @@ class Digits(Classification):
 
     name = "digits"
     measures = "memory for many small pieces of evidence that come one by one"
-    floors = {"chance": 0.1, "nearest_mean": 0.9011, "linear": 0.9505}
+    default_references = {"chance": 0.1, "nearest_mean": 0.9011, "linear": 0.9505}
     seconds = 34.0
 
     def __init__(
@@ -77,7 +76,6 @@ class Digits(Classification):
         test_file: str | None = None,
     ) -> None:
         super().__init__()
-        require_choice(get_args(Dataset), dataset=dataset)
         self.dataset, self.permute = dataset, permute
         self.files = own_files(dataset, file, val_file, test_file)
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from recurbench.tasks.base import TaskError, nearest
+from recurbench.limits import did_you_mean
+from recurbench.tasks.base import TaskError
 from recurbench.tasks.common.corpora import read_text
 
 
@@ -114,7 +115,7 @@ def read_csv(
     for name in [*(columns or ()), *([time_column] if time_column else ())]:
         if name not in cells:
             known = ", ".join(header)
-            raise TaskError(f"{path}: no column {name} among {known}{nearest(name, header)}")
+            raise TaskError(f"{path}: no column {name} among {known}{did_you_mean(name, header)}")
     if time_column:
         _check_times(path, time_column, lines, cells[time_column])
 

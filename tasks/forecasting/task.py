@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge
 from torch import Tensor
 from torchmetrics import MetricCollection
 
@@ -22,8 +23,6 @@ from recurbench.tasks.base import (
     dense,
     generator,
     hash_data,
-    require_choice,
-    require_positive,
 )
 from recurbench.tasks.common.corpora import fetch
 from recurbench.tasks.common.files import own_files
@@ -110,7 +109,7 @@ class Forecasting(Task):
     name = "forecasting"
     primary = "mse"
     measures = "regression: the state of a process that is seen in part, and where it goes"
-    floors = {
+    default_references = {
         "mean": 0.9874,
         "repeat_last": 0.8543,
         "drift": 0.9293,
@@ -129,18 +128,14 @@ class Forecasting(Task):
         test_file: str | None = None,
         columns: list[str] | None = None,
         time_column: str | None = None,
-        window: int = 50,
-        horizon: int = 12,
+        window: Annotated[int, Ge(1)] = 50,
+        horizon: Annotated[int, Ge(1)] = 12,
         method: Method = "direct",
-        season: int | None = None,
+        season: Annotated[int, Ge(1)] | None = None,
         zero: Zero = "train",
         plot: bool = False,
     ) -> None:
         super().__init__()
-        require_choice(get_args(Dataset), dataset=dataset)
-        require_choice(get_args(Method), method=method)
-        require_choice(get_args(Zero), zero=zero)
-        require_positive(window=window, horizon=horizon, season=season)
         self.files = own_files(dataset, file, val_file, test_file)
         if columns is not None and dataset in EQUATIONS:
             raise TaskError(f"columns={columns} goes with tables, not dataset={dataset}")

@@ -4,9 +4,10 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from pydoc_data.topics import topics
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Ge
 from torch import Tensor
 from torchmetrics import MetricCollection
 
@@ -18,8 +19,6 @@ from recurbench.tasks.base import (
     dense,
     generator,
     hash_data,
-    require_choice,
-    require_positive,
 )
 from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.corpora import fetch, read_text
@@ -61,7 +60,8 @@ class Language(Generative, Classification):
     taken as a ring that every epoch cuts at another place, drawn from the seed. Evaluation reads
     each transition of a split once, in `eval_streams` streams with the state carried all the way.
 
-    `floors` are of `dataset=stdlib` on Python 3.11; it is another text in each Python version.
+    `default_references` are of `dataset=stdlib` on Python 3.11; each version of Python has another
+    text.
 
     Args:
         dataset: `stdlib`, the help topics of Python's pydoc; `shakespeare`, the 1.1 million
@@ -85,7 +85,7 @@ class Language(Generative, Classification):
     name = "language"
     primary = "bits_per_character"
     measures = "prediction of text from all that came before"
-    floors = {"uniform": 6.7004, "unigram": 4.5957, "bigram": 3.3086}
+    default_references = {"uniform": 6.7004, "unigram": 4.5957, "bigram": 3.3086}
     seconds = 13
 
     def __init__(
@@ -97,21 +97,12 @@ class Language(Generative, Classification):
         test_file: str | None = None,
         level: Level = "character",
         words: Words = "punctuation",
-        length: int = 64,
-        min_count: int = 1,
-        max_vocabulary: int = 10_000,
-        eval_streams: int = 16,
+        length: Annotated[int, Ge(1)] = 64,
+        min_count: Annotated[int, Ge(1)] = 1,
+        max_vocabulary: Annotated[int, Ge(1)] = 10_000,
+        eval_streams: Annotated[int, Ge(1)] = 16,
     ) -> None:
         super().__init__()
-        require_choice(get_args(Dataset), dataset=dataset)
-        require_choice(get_args(Level), level=level)
-        require_choice(get_args(Words), words=words)
-        require_positive(
-            length=length,
-            min_count=min_count,
-            max_vocabulary=max_vocabulary,
-            eval_streams=eval_streams,
-        )
         self.files = own_files(dataset, file, val_file, test_file)
         self.dataset, self.level, self.symbols = dataset, level, Symbols(level, words)
         self.length, self.eval_streams = length, eval_streams

@@ -2,10 +2,11 @@
 
 import re
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge, Le
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 from torchmetrics import MetricCollection
@@ -19,8 +20,6 @@ from recurbench.tasks.base import (
     TaskSpec,
     generator,
     hash_data,
-    require_choice,
-    require_positive,
 )
 from recurbench.tasks.common.corpora import fetch
 from recurbench.tasks.common.files import MAX_STEPS, own_files
@@ -103,7 +102,7 @@ class Music(Generative, Task):
     name = "music"
     primary = "nll"
     measures = "many outputs at once: chords that follow from the key, the beat and the last chord"
-    floors = {"marginal": 13.6542, "markov": 8.2578, "optimal": 2.6248}
+    default_references = {"marginal": 13.6542, "markov": 8.2578, "optimal": 2.6248}
     seconds = 30
     endings = (".mid", ".png", ".txt")
 
@@ -114,16 +113,12 @@ class Music(Generative, Task):
         file: str | None = None,
         val_file: str | None = None,
         test_file: str | None = None,
-        window: int | None = 100,
-        length: int = 48,
-        beat: int = 4,
-        eval_sequences: int = 200,
+        window: Annotated[int, Ge(1)] | None = 100,
+        length: Annotated[int, Ge(2), Le(MAX_STEPS // max(LONGER))] = 48,
+        beat: Annotated[int, Ge(1)] = 4,
+        eval_sequences: Annotated[int, Ge(1)] = 200,
     ) -> None:
         super().__init__()
-        require_choice(get_args(Dataset), dataset=dataset)
-        require_positive(window=window, beat=beat, eval_sequences=eval_sequences)
-        if not 2 <= length <= MAX_STEPS // max(LONGER):
-            raise TaskError(f"length must be 2 to {MAX_STEPS // max(LONGER)}, not {length}")
         self.files = own_files(dataset, file, val_file, test_file)
         if val_file or test_file:
             raise TaskError(

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Ge, Le
 from torch import Tensor
 
 from recurbench.tasks.base import (
@@ -12,13 +13,10 @@ from recurbench.tasks.base import (
     Batch,
     Batches,
     Predictor,
-    TaskError,
     TaskSpec,
     generator,
     hash_data,
     one_hot_logits,
-    require_choice,
-    require_positive,
 )
 from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.corpora import fetch
@@ -76,7 +74,7 @@ class Sentiment(Classification, Synthetic):
 
     name = "sentiment"
     measures = "putting the meaning of a text together: negation, contrast, what it is about"
-    floors = {"chance": 0.5, "naive_bayes": 0.624, "optimal": 1.0}
+    default_references = {"chance": 0.5, "naive_bayes": 0.624, "optimal": 1.0}
     seconds = 25.0
     grows = "clauses"
 
@@ -84,30 +82,22 @@ class Sentiment(Classification, Synthetic):
         self,
         *,
         dataset: Dataset = "grammar",
-        clauses: int = 4,
-        negation: float = 0.2,
-        contrast: float = 0.4,
-        distraction: float = 0.3,
-        min_count: int = 1,
-        max_vocabulary: int = 20_000,
+        clauses: Annotated[int, Ge(1)] = 4,
+        negation: Annotated[float, Ge(0), Le(1)] = 0.2,
+        contrast: Annotated[float, Ge(0), Le(1)] = 0.4,
+        distraction: Annotated[float, Ge(0), Le(1)] = 0.3,
+        min_count: Annotated[int, Ge(1)] = 1,
+        max_vocabulary: Annotated[int, Ge(1)] = 20_000,
         file: str | None = None,
         val_file: str | None = None,
         test_file: str | None = None,
-        eval_sequences: int = 1000,
+        eval_sequences: Annotated[int, Ge(2)] = 1000,
     ) -> None:
         super().__init__()
-        require_choice(get_args(Dataset), dataset=dataset)
-        require_positive(clauses=clauses, min_count=min_count, max_vocabulary=max_vocabulary)
-        shares = {"negation": negation, "contrast": contrast, "distraction": distraction}
-        for knob, share in shares.items():
-            if not 0 <= share <= 1:
-                raise TaskError(f"{knob} must be between 0 and 1, not {share}")
-        if eval_sequences < 2:
-            raise TaskError(f"eval_sequences must be at least 2, not {eval_sequences}")
         self.dataset, self.clauses, self.eval_sequences = dataset, clauses, eval_sequences
         self.min_count, self.max_vocabulary = min_count, max_vocabulary
         self.files = own_files(dataset, file, val_file, test_file)
-        self.reviews = Reviews(**shares)
+        self.reviews = Reviews(negation=negation, contrast=contrast, distraction=distraction)
 
     def load(self) -> TaskSpec:
         """Draws the evaluation splits, or reads real texts and counts words on the train split.

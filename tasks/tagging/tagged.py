@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import torch
 
-from recurbench.tasks.base import TaskError, generator, nearest
+from recurbench.limits import did_you_mean
+from recurbench.tasks.base import TaskError, generator
 from recurbench.tasks.common.files import numbered_lines, require_steps
 from recurbench.tasks.common.sequences import Sequences
 from recurbench.tasks.common.vocabulary import Vocabulary
@@ -67,7 +68,7 @@ def encode(tagged: Sequence[Tagged], vocabulary: Vocabulary, labels: Sequence[st
             if label not in places:
                 raise TaskError(
                     f"{sequence.path}, line {line}: no sequence of training has the label "
-                    f"{label}{nearest(label, labels)}"
+                    f"{label}{did_you_mean(label, labels)}"
                 )
     targets = [torch.tensor([places[label] for label in sequence.labels]) for sequence in tagged]
     return Sequences.of([vocabulary.encode(sequence.tokens) for sequence in tagged], targets)

@@ -1,9 +1,10 @@
 """Tagging: give each step of a sequence its label."""
 
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Ge, Lt
 from torch.nn.utils.rnn import PackedSequence
 
 from recurbench.tasks.base import (
@@ -16,8 +17,6 @@ from recurbench.tasks.base import (
     generator,
     hash_data,
     one_hot_logits,
-    require_choice,
-    require_positive,
     valid_steps,
 )
 from recurbench.tasks.common.classification import Classification
@@ -73,7 +72,7 @@ class Tagging(Classification, Synthetic):
 
     name = "tagging"
     measures = "a hidden state tracked through noise; labels from context"
-    floors = {
+    default_references = {
         "chance": 0.2,
         "majority": 0.2721,
         "emission": 0.4676,
@@ -87,31 +86,23 @@ class Tagging(Classification, Synthetic):
         self,
         *,
         dataset: Dataset = "hmm",
-        states: int = 5,
-        emissions: int = 12,
-        stay: float = 0.9,
-        noise: float = 0.1,
-        min_length: int = 10,
+        states: Annotated[int, Ge(2)] = 5,
+        emissions: Annotated[int, Ge(2)] = 12,
+        stay: Annotated[float, Ge(0), Lt(1)] = 0.9,
+        noise: Annotated[float, Ge(0), Lt(1)] = 0.1,
+        min_length: Annotated[int, Ge(1)] = 10,
         max_length: int = 40,
-        min_count: int = 1,
+        min_count: Annotated[int, Ge(1)] = 1,
         file: str | None = None,
         val_file: str | None = None,
         test_file: str | None = None,
-        eval_sequences: int = 1000,
+        eval_sequences: Annotated[int, Ge(1)] = 1000,
     ) -> None:
         super().__init__()
-        require_choice(get_args(Dataset), dataset=dataset)
-        require_positive(min_length=min_length, min_count=min_count, eval_sequences=eval_sequences)
         if max_length < min_length:
             raise TaskError(
                 f"max_length must be at least min_length={min_length}, not {max_length}"
             )
-        for knob, count in (("states", states), ("emissions", emissions)):
-            if count < 2:
-                raise TaskError(f"{knob} must be at least 2, not {count}")
-        for knob, share in (("stay", stay), ("noise", noise)):
-            if not 0 <= share < 1:
-                raise TaskError(f"{knob} must be at least 0 and below 1, not {share}")
         self.dataset, self.min_count = dataset, min_count
         self.min_length, self.max_length = min_length, max_length
         self.eval_sequences = eval_sequences

@@ -11,7 +11,8 @@ import torch
 from recurbench.tasks.common.files import Splits, split_of
 from recurbench.tasks.translation.translations import Pair
 
-LANGUAGES = ("de", "en", "es", "fi", "fr", "it", "nl", "pl", "pt", "sv")
+Language = Literal["de", "en", "es", "fi", "fr", "it", "nl", "pl", "pt", "sv"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
 """Those that write with Latin letters and put the day before the month in dates of numbers alone,
 so that no date can be read in two ways."""
 

@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Ge
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from torchmetrics import MetricCollection
@@ -22,8 +23,6 @@ from recurbench.tasks.base import (
     TaskSpec,
     generator,
     hash_data,
-    require_choice,
-    require_positive,
 )
 from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.files import own_files
@@ -31,7 +30,14 @@ from recurbench.tasks.common.sequences import Sequences, as_rows
 from recurbench.tasks.common.symbols import Level, Symbols
 from recurbench.tasks.common.vocabulary import UNKNOWN, Vocabulary
 from recurbench.tasks.generation import Generative
-from recurbench.tasks.translation.dates import LANGUAGES, LATER_YEARS, Dates, days, numbers_in_place
+from recurbench.tasks.translation.dates import (
+    LANGUAGES,
+    LATER_YEARS,
+    Dates,
+    Language,
+    days,
+    numbers_in_place,
+)
 from recurbench.tasks.translation.translations import (
     SEPARATOR,
     STOP,
@@ -92,7 +98,7 @@ class Translation(Generative, Classification):
     name = "translation"
     primary = "exact_match"
     measures = "holding a whole text, and saying it in another form while keeping the place"
-    floors = {"most_frequent": 0.0, "copy_digits": 0.153, "optimal": 1.0}
+    default_references = {"most_frequent": 0.0, "copy_digits": 0.153, "optimal": 1.0}
     seconds = 30
     stop = 2
 
@@ -104,20 +110,15 @@ class Translation(Generative, Classification):
         val_file: str | None = None,
         test_file: str | None = None,
         level: Level = "character",
-        languages: list[str] | None = None,
-        eval_sequences: int = 1000,
+        languages: list[Language] | None = None,
+        eval_sequences: Annotated[int, Ge(1)] = 1000,
     ) -> None:
         super().__init__()
-        require_choice(get_args(Dataset), dataset=dataset)
-        require_choice(get_args(Level), level=level)
-        require_positive(eval_sequences=eval_sequences)
         self.files = own_files(dataset, file, val_file, test_file)
         if self.files and languages is not None:
             raise TaskError(f"languages={languages} goes with dataset=dates, not dataset=file")
         if not self.files and level != "character":
             raise TaskError(f"level={level} goes with dataset=file, not dataset=dates")
-        for language in languages or ():
-            require_choice(LANGUAGES, languages=language)
         if languages is not None and len(set(languages)) < max(len(languages), 1):
             raise TaskError(f"languages must be different, at least one, not {languages}")
         self.text, self.eval_sequences = Symbols(level, "whitespace"), eval_sequences

@@ -2,9 +2,10 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Ge
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
@@ -18,8 +19,6 @@ from recurbench.tasks.base import (
     generator,
     hash_data,
     one_hot_logits,
-    require_choice,
-    require_positive,
 )
 from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.corpora import fetch
@@ -76,7 +75,7 @@ class VariableLength(Classification):
 
     name = "variable_length"
     measures = "one answer to a sequence of any length: memory, order or counting, by the rule"
-    floors = {"chance": 0.125, "optimal": 1.0}
+    default_references = {"chance": 0.125, "optimal": 1.0}
     seconds = 22.0
 
     def __init__(
@@ -84,20 +83,15 @@ class VariableLength(Classification):
         *,
         dataset: Dataset = "synthetic",
         rule: RuleName = "first_symbol",
-        alphabet: int = 8,
+        alphabet: Annotated[int, Ge(2)] = 8,
         min_length: int = 5,
         max_length: int = 50,
         file: str | None = None,
         val_file: str | None = None,
         test_file: str | None = None,
-        eval_sequences: int = 1000,
+        eval_sequences: Annotated[int, Ge(1)] = 1000,
     ) -> None:
         super().__init__()
-        require_choice(get_args(Dataset), dataset=dataset)
-        require_choice(get_args(RuleName), rule=rule)
-        require_positive(eval_sequences=eval_sequences)
-        if alphabet < 2:
-            raise TaskError(f"alphabet must be at least 2, not {alphabet}")
         rules: dict[str, Rule] = {
             "first_symbol": FirstSymbol(alphabet),
             "temporal_order": TemporalOrder(),

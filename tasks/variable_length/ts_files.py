@@ -13,7 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from recurbench.tasks.base import TaskError, generator, nearest
+from recurbench.limits import did_you_mean
+from recurbench.tasks.base import TaskError, generator
 from recurbench.tasks.common.files import Splits, numbered_lines, require_steps
 from recurbench.tasks.common.sequences import Sequences
 
@@ -111,7 +112,7 @@ def encode(splits: Splits[Series]) -> Recorded:
         if series.label not in labels:
             raise TaskError(
                 f"{series.place}: no series of the train split is {series.label}, so that nothing "
-                f"can learn it{nearest(series.label, labels)}"
+                f"can learn it{did_you_mean(series.label, labels)}"
             )
     steps = torch.cat([series.values for series in splits.train])
     mean, deviation = steps.mean(0), steps.std(0, correction=0)
@@ -178,7 +179,7 @@ def _parse(line: str, header: Header) -> tuple[Tensor, str]:
         raise ValueError("no class after the last colon")
     if header.labels is not None and label not in header.labels:
         raise ValueError(
-            f"{label} is not a class that @classLabel names{nearest(label, header.labels)}"
+            f"{label} is not a class that @classLabel names{did_you_mean(label, header.labels)}"
         )
     values = [[_number(x) for x in row.split(",")] if row else [] for row in dimensions]
     lengths = sorted({len(row) for row in values})

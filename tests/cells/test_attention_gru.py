@@ -117,9 +117,9 @@ def test_the_recurrence_is_the_grus(assert_equal):
         ({"window": 0}, "window must be at least 1, not 0"),
         ({"heads": 0}, "heads must be at least 1, not 0"),
         ({"heads": 4}, "hidden_size=6 is not a multiple of 4; try 4"),
-        ({"score": "cosine"}, "score='cosine' is not one of additive, dot"),
-        ({"kernel": "fast"}, "kernel='fast' is not one of fused, reference"),
-        ({"init": "xavier"}, "init='xavier' is not one of torch, keras"),
+        ({"score": "cosine"}, "score must be one of additive, dot, not cosine"),
+        ({"kernel": "fast"}, "kernel must be one of fused, reference, not fast"),
+        ({"init": "xavier"}, "init must be one of torch, keras, not xavier"),
     ],
 )
 def test_impossible_knobs_are_refused(knobs, message):

@@ -71,7 +71,7 @@ def test_what_is_held_changes_by_no_more_than_a_factor_of_two_over_the_steps():
     ("knobs", "message"),
     [
         ({"steps": 0}, "steps must be at least 1, not 0"),
-        ({"nonlinearity": "sine"}, "nonlinearity='sine' is not one of tanh, relu"),
+        ({"nonlinearity": "sine"}, "nonlinearity must be one of relu, tanh, not sine"),
     ],
 )
 def test_a_knob_that_does_not_fit_is_refused(knobs, message):

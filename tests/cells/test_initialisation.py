@@ -79,5 +79,5 @@ def test_identity_carries_the_state_over(assert_equal):
     [(GRU, "torch, keras"), (LSTM, "torch, keras"), (RNN, "torch, keras, identity")],
 )
 def test_an_unknown_init_is_refused_with_the_choices(make_cell, choices):
-    with pytest.raises(CellError, match=f"init='xavier' is not one of {choices}$"):
+    with pytest.raises(CellError, match=f"init must be one of {choices}, not xavier$"):
         make_cell(I, H, init="xavier")

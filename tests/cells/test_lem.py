@@ -50,7 +50,7 @@ def test_a_vanishing_time_step_stands_still():
 
 @pytest.mark.parametrize("dt", [0.0, -0.1, 1.01, math.nan])
 def test_a_time_step_out_of_range_is_refused(dt):
-    with pytest.raises(CellError, match=f"dt must be above 0 and at most 1, not {dt}"):
+    with pytest.raises(CellError, match=f"dt must be .*, not {dt}"):
         LEM(I, H, dt=dt)
 
 

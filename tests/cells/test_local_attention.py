@@ -129,7 +129,7 @@ def test_the_matrices_start_uniform_and_the_position_bias_at_zero():
         ({"window": 0}, "window must be at least 1, not 0"),
         ({"heads": 0}, "heads must be at least 1, not 0"),
         ({"heads": 4}, "hidden_size=6 is not a multiple of 4; try 4"),
-        ({"kernel": "fast"}, "kernel='fast' is not one of fused, reference"),
+        ({"kernel": "fast"}, "kernel must be one of fused, reference, not fast"),
     ],
 )
 def test_impossible_knobs_are_refused(knobs, message):

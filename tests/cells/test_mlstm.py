@@ -162,7 +162,7 @@ def test_gates_start_as_published():
     [
         ({"heads": 0}, "heads must be at least 1, not 0"),
         ({"heads": 4}, "hidden_size=6 is not a multiple of 4"),
-        ({"kernel": "cuda"}, "kernel='cuda' is not one of fused, reference"),
+        ({"kernel": "cuda"}, "kernel must be one of fused, reference, not cuda"),
     ],
 )
 def test_knobs_that_do_not_fit_are_refused(knobs, message):

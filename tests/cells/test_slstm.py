@@ -132,7 +132,7 @@ def test_recurrent_weights_start_at_zero_and_input_weights_small():
     [
         ({"heads": 0}, "heads must be at least 1, not 0"),
         ({"heads": 4}, "hidden_size=6 is not a multiple of 4"),
-        ({"forget": "relu"}, "forget='relu' is not one of sigmoid, exp"),
+        ({"forget": "relu"}, "forget must be one of sigmoid, exp, not relu"),
     ],
 )
 def test_knobs_that_do_not_fit_are_refused(knobs, message):

@@ -1,4 +1,4 @@
-"""The adding problem asks for the sum of what it marks, and its floors are exact."""
+"""The adding problem asks for the sum of what it marks, and its references are exact."""
 
 from itertools import islice
 
@@ -90,15 +90,15 @@ def test_longer_sequences_are_further_test_splits():
     assert shapes == {"length_14": (256, 14, 2), "length_28": (256, 28, 2)}
 
 
-def test_floors_are_the_references():
-    assert ready().references() == pytest.approx(Adding.floors, abs=5e-5)
+def test_the_default_references_are_what_is_found():
+    assert ready().references() == pytest.approx(Adding.default_references, abs=5e-5)
 
 
 @pytest.mark.parametrize(
     ("knobs", "message"),
     [
         ({"length": 1}, "length must be at least 2, not 1"),
-        ({"eval_sequences": 0}, "eval_sequences must be above 0, not 0"),
+        ({"eval_sequences": 0}, "eval_sequences must be at least 1, not 0"),
     ],
 )
 def test_a_bad_knob_is_named_with_what_would_be_right(knobs, message):

@@ -1,4 +1,4 @@
-"""Associative recall asks once for every key, and its floors are exact."""
+"""Associative recall asks once for every key, and its references are exact."""
 
 from collections import Counter
 from itertools import islice, product
@@ -57,7 +57,7 @@ def test_keys_are_asked_for_in_every_order():
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
-def test_the_floors_are_those_of_all_sequences(sizes):
+def test_the_references_are_those_of_all_sequences(sizes):
     """Counted over every choice of values, all equally likely."""
     pairs, values = sizes["pairs"], sizes["values"]
     draws = list(product(range(values), repeat=pairs))
@@ -87,18 +87,18 @@ def test_longer_gaps_are_further_test_splits():
     assert shapes == {"gap_10": 10 + 9, "gap_20": 20 + 9}
 
 
-def test_floors_are_the_references():
-    assert ready().references() == pytest.approx(AssociativeRecall.floors, abs=5e-5)
+def test_the_default_references_are_what_is_found():
+    assert ready().references() == pytest.approx(AssociativeRecall.default_references, abs=5e-5)
 
 
 @pytest.mark.parametrize(
     ("knobs", "message"),
     [
-        ({"pairs": 0}, "pairs must be above 0, not 0"),
-        ({"gap": 0}, "gap must be above 0, not 0"),
+        ({"pairs": 0}, "pairs must be at least 1, not 0"),
+        ({"gap": 0}, "gap must be at least 1, not 0"),
         ({"pairs": 5, "keys": 4}, "keys must be at least pairs=5, not 4"),
         ({"values": 1}, "values must be at least 2, not 1"),
-        ({"eval_sequences": 0}, "eval_sequences must be above 0, not 0"),
+        ({"eval_sequences": 0}, "eval_sequences must be at least 1, not 0"),
     ],
 )
 def test_a_bad_knob_is_named_with_what_would_be_right(knobs, message):

@@ -1,4 +1,4 @@
-"""The copying task asks for what it shows, and its floors are exact."""
+"""The copying task asks for what it shows, and its references are exact."""
 
 import math
 from itertools import islice
@@ -125,9 +125,9 @@ def test_every_training_step_has_fresh_sequences_of_all_symbols():
 @pytest.mark.parametrize(
     ("knobs", "message"),
     [
-        ({"symbols": 0}, "symbols must be above 0, not 0"),
-        ({"delay": -1}, "delay must be above 0, not -1"),
-        ({"eval_sequences": 0}, "eval_sequences must be above 0, not 0"),
+        ({"symbols": 0}, "symbols must be at least 1, not 0"),
+        ({"delay": -1}, "delay must be at least 1, not -1"),
+        ({"eval_sequences": 0}, "eval_sequences must be at least 1, not 0"),
         ({"alphabet": 1}, "alphabet must be at least 2, not 1"),
         ({"score": "all"}, "score must be one of recall, every, not all"),
     ],

@@ -36,8 +36,8 @@ def test_one_step_leads_to_three_places_alike():
     ("knobs", "message"),
     [
         ({"size": 1}, "size must be at least 2, not 1"),
-        ({"length": 0}, "length must be above 0, not 0"),
-        ({"eval_sequences": -1}, "eval_sequences must be above 0, not -1"),
+        ({"length": 0}, "length must be at least 1, not 0"),
+        ({"eval_sequences": -1}, "eval_sequences must be at least 1, not -1"),
     ],
 )
 def test_a_bad_knob_is_named_with_what_would_be_right(knobs, message):

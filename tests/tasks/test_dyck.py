@@ -133,10 +133,10 @@ def test_further_splits_are_longer_and_nothing_is_nested_at_depth_1():
     ("knobs", "message"),
     [
         ({"kinds": 1}, "kinds must be at least 2, not 1"),
-        ({"depth": 0}, "depth must be above 0, not 0"),
+        ({"depth": 0}, "depth must be at least 1, not 0"),
         ({"depth": 5, "length": 8}, "length must be even and at least 2 * depth = 10, not 8"),
         ({"depth": 2, "length": 9}, "length must be even and at least 2 * depth = 4, not 9"),
-        ({"eval_sequences": 0}, "eval_sequences must be above 0, not 0"),
+        ({"eval_sequences": 0}, "eval_sequences must be at least 1, not 0"),
     ],
 )
 def test_a_bad_knob_is_named_with_what_would_be_right(knobs, message):

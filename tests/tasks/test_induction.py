@@ -1,4 +1,4 @@
-"""Induction asks for what followed the trigger, and its floors are exact."""
+"""Induction asks for what followed the trigger, and its references are exact."""
 
 from collections import Counter
 from itertools import islice, product
@@ -47,7 +47,7 @@ def test_the_trigger_stands_at_every_place_but_the_last_two():
 
 
 @pytest.mark.parametrize(("length", "alphabet"), SIZES)
-def test_the_floors_are_those_of_all_sequences(length, alphabet):
+def test_the_references_are_those_of_all_sequences(length, alphabet):
     """Counted over every choice of symbols, each of them as likely to be asked for."""
     draws = list(product(range(alphabet), repeat=length - 2))
     bag = sum(max(Counter(drawn).values()) for drawn in draws) / len(draws) / (length - 2)
@@ -76,8 +76,8 @@ def test_longer_sequences_are_further_test_splits():
     assert shapes == {"length_14": 14, "length_28": 28}
 
 
-def test_floors_are_the_references():
-    assert ready().references() == pytest.approx(Induction.floors, abs=5e-5)
+def test_the_default_references_are_what_is_found():
+    assert ready().references() == pytest.approx(Induction.default_references, abs=5e-5)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_floors_are_the_references():
     [
         ({"length": 2}, "length must be at least 3, not 2"),
         ({"alphabet": 1}, "alphabet must be at least 2, not 1"),
-        ({"eval_sequences": 0}, "eval_sequences must be above 0, not 0"),
+        ({"eval_sequences": 0}, "eval_sequences must be at least 1, not 0"),
     ],
 )
 def test_a_bad_knob_is_named_with_what_would_be_right(knobs, message):

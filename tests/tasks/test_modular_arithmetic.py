@@ -50,7 +50,7 @@ def test_left_to_right_forgets_that_products_bind_tighter():
         assert said == [from_left_to_right(text) % 5 for text in texts]
 
 
-def test_the_floors_are_those_of_all_formulas():
+def test_the_references_are_those_of_all_formulas():
     values: dict[int, list[tuple[int, int]]] = {}
     for operators in range(3):
         for digits in product("012", repeat=operators + 1):
@@ -89,7 +89,7 @@ def test_reading_a_formula_undoes_spelling_it():
     [
         ({"modulus": 1}, "modulus must be at least 2, not 1"),
         ({"length": 2}, "length must be at least 3, not 2"),
-        ({"eval_sequences": 0}, "eval_sequences must be above 0, not 0"),
+        ({"eval_sequences": 0}, "eval_sequences must be at least 1, not 0"),
     ],
 )
 def test_a_bad_knob_is_named_with_what_would_be_right(knobs, message):

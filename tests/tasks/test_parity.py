@@ -38,4 +38,4 @@ def test_the_references_are_exact():
 def test_a_bad_knob_is_named(knob):
     with pytest.raises(TaskError) as error:
         Parity(**{knob: 0})
-    assert str(error.value) == f"{knob} must be above 0, not 0"
+    assert str(error.value) == f"{knob} must be at least 1, not 0"

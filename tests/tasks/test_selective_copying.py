@@ -1,4 +1,4 @@
-"""Selective copying asks for the scattered symbols in order, and its floors are exact."""
+"""Selective copying asks for the scattered symbols in order, and its references are exact."""
 
 from collections import Counter
 from itertools import islice, product
@@ -48,7 +48,7 @@ def test_symbols_stand_at_every_place_alike():
 
 
 @pytest.mark.parametrize(("symbols", "length", "alphabet"), SIZES)
-def test_the_floors_are_those_of_all_sequences(symbols, length, alphabet):
+def test_the_references_are_those_of_all_sequences(symbols, length, alphabet):
     """Counted over every choice of symbols, all equally likely."""
     draws = list(product(range(alphabet), repeat=symbols))
     bag = sum(max(Counter(drawn).values()) for drawn in draws) / len(draws) / symbols
@@ -77,17 +77,17 @@ def test_longer_sequences_with_as_many_symbols_are_further_test_splits():
     assert shapes == {"length_14": 14 + 3, "length_28": 28 + 3}
 
 
-def test_floors_are_the_references():
-    assert ready().references() == pytest.approx(SelectiveCopying.floors, abs=5e-5)
+def test_the_default_references_are_what_is_found():
+    assert ready().references() == pytest.approx(SelectiveCopying.default_references, abs=5e-5)
 
 
 @pytest.mark.parametrize(
     ("knobs", "message"),
     [
-        ({"symbols": 0}, "symbols must be above 0, not 0"),
+        ({"symbols": 0}, "symbols must be at least 1, not 0"),
         ({"symbols": 4, "length": 3}, "length must be at least symbols=4, not 3"),
         ({"alphabet": 1}, "alphabet must be at least 2, not 1"),
-        ({"eval_sequences": 0}, "eval_sequences must be above 0, not 0"),
+        ({"eval_sequences": 0}, "eval_sequences must be at least 1, not 0"),
     ],
 )
 def test_a_bad_knob_is_named_with_what_would_be_right(knobs, message):

@@ -56,9 +56,9 @@ def _claims(plugin: Plugin) -> Iterator[str]:
     cls = plugin.cls
     if cls.measures:
         yield f"measures {cls.measures}"
-    if cls.floors:
-        floors = ", ".join(f"{name} {value:.4g}" for name, value in cls.floors.items())
-        yield f"references {floors}"
+    if cls.default_references:
+        scores = (f"{name} {value:.4g}" for name, value in cls.default_references.items())
+        yield f"references {', '.join(scores)}"
     if cls.seconds:
         yield f"a GRU trains {cls.seconds:g} s on one core"
 

@@ -52,8 +52,8 @@ def references_are_played(subject: Subject) -> None:
             cause="a formula of another layout or of other knobs",
         )
     _check_order(references, better(task), allowed.get("chance", 0))
-    if not subject.knobs and subject.cls.floors:
-        _check_floors(references, dict(subject.cls.floors))
+    if not subject.knobs and subject.cls.default_references:
+        _check_default_references(references, dict(subject.cls.default_references))
 
 
 def _check_order(references: dict[str, float], higher: bool, luck: float) -> None:
@@ -77,12 +77,12 @@ def _check_order(references: dict[str, float], higher: bool, luck: float) -> Non
         )
 
 
-def _check_floors(references: dict[str, float], floors: dict[str, float]) -> None:
-    for name in {**references, **floors}:
-        said, found = floors.get(name), references.get(name)
+def _check_default_references(references: dict[str, float], said_scores: dict[str, float]) -> None:
+    for name in {**references, **said_scores}:
+        said, found = said_scores.get(name), references.get(name)
         require(
             said is not None and found is not None and close(said, found, 6e-4),
-            seen=f"floors say {name}={said}, references {found}",
+            seen=f"default_references say {name}={said}, references {found}",
             expected="the references at the default knobs, rounded to four digits",
             cause="a floor of an earlier version of the task",
         )
@@ -107,18 +107,16 @@ def _play_in_parts(task: Task, predictor: Predictor) -> tuple[float, float]:
 
     The error is estimated from parts of the split, each with every tenth sequence.
     """
-    ranks = task.primary in task.metrics()
-    make = task.metrics if ranks else task.free_run_metrics
-    whole, parts = make(), [make() for _ in range(PARTS)]
+    whole, parts = task.ranking_metrics(), [task.ranking_metrics() for _ in range(PARTS)]
     row = 0
     for batch in task.test_dataloader():
         outputs = predictor(batch)
-        if ranks:
-            answers, indices = task.targets_of(batch), places(task, batch)
-        else:
+        if task.free_runs_rank:
             run = task.free_run(batch)
             assert run is not None
             answers, indices = run.answers, list(torch.arange(len(run.answers))[:, None])
+        else:
+            answers, indices = task.targets_of(batch), places(task, batch)
         whole.update(outputs, answers)
         for number in range(PARTS):
             # Row r of the split is in part r modulo PARTS.

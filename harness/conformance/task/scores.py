@@ -43,9 +43,8 @@ def primary_ranks(subject: Subject) -> None:
         expected="one of them, each name once",
         cause="`primary` names a metric by its class",
     )
-    found = metrics if task.primary in metrics else free
     require(
-        found[task.primary].higher_is_better is not None,
+        task.ranking_metrics()[task.primary].higher_is_better is not None,
         seen=f"higher_is_better of {task.primary} is None",
         expected="True or False, or nothing can be ranked",
         cause="a metric class without that attribute",

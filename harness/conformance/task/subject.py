@@ -77,11 +77,7 @@ class Subject:
 
 def prepared(cls: type[Task], knobs: dict[str, Any], *, batch_size: int, seed: int) -> Task:
     """A task as a run makes it."""
-    task = cls(**knobs)
-    task.bind(batch_size=batch_size, seed=seed)
-    task.prepare_data()
-    task.setup()
-    return task
+    return cls(**knobs).ready(batch_size=batch_size, seed=seed)
 
 
 def first(batches: Batches, count: int = PART) -> list[Batch]:
@@ -167,9 +163,7 @@ def scores(metrics: MetricCollection) -> dict[str, float]:
 
 def better(task: Task) -> bool:
     """Whether more of the primary metric is better."""
-    metrics = task.metrics()
-    found = metrics if task.primary in metrics else task.free_run_metrics()
-    return bool(found[task.primary].higher_is_better)
+    return bool(task.ranking_metrics()[task.primary].higher_is_better)
 
 
 @contextmanager

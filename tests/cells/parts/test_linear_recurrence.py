@@ -204,12 +204,15 @@ def test_the_forget_bias_of_the_min_lstm_moves_its_gate():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: LRU(I, H, r_min=0.9, r_max=0.5), "r_min=0.9, r_max=0.5"),
+        (lambda: LRU(I, H, r_min=0.9, r_max=0.5), "r_min=0.9 must be below r_max=0.5"),
         (lambda: LRU(I, H, max_phase=0.0), "max_phase must be above 0"),
-        (lambda: S5(I, H, dt_min=0.0), "0 < dt_min <= dt_max"),
+        (lambda: S5(I, H, dt_min=0.0), "dt_min must be above 0"),
         (lambda: S5(I, 5), "not a multiple of 2"),
-        (lambda: MinGRU(I, H, candidate="log"), "candidate='log' is not one of linear, positive"),
-        (lambda: MinLSTM(I, H, kernel="slow"), "kernel='slow' is not one of fused, reference"),
+        (
+            lambda: MinGRU(I, H, candidate="log"),
+            "candidate must be one of linear, positive, not log",
+        ),
+        (lambda: MinLSTM(I, H, kernel="slow"), "kernel must be one of fused, reference, not slow"),
     ],
 )
 def test_a_knob_out_of_range_is_refused(make, message):

@@ -13,7 +13,7 @@ class Bare(Copying):
 
     name = "bare"
     measures = ""
-    floors = {}
+    default_references = {}
     seconds = None
 '''
 

@@ -453,7 +453,7 @@ class NobodyPlays(Sound):
 
 @fails("references_are_played")
 class OldFloors(Sound):
-    floors = {"chance": 0.25, "optimal": 1.0}
+    default_references = {"chance": 0.25, "optimal": 1.0}
 
 
 @fails("references_are_played")

@@ -171,7 +171,7 @@ def test_a_run_is_identified_by_the_encoder_that_auto_becomes(
         for name in ("auto", encoder, "causal_conv")
     )
     assert auto == named
-    assert auto.track["model"]["encoder"] == auto.sections["model"]["encoder"] == encoder
+    assert auto.track.model["encoder"] == auto.sections["model"]["encoder"] == encoder
     assert other.track.id != auto.track["id"]
 
 

@@ -98,8 +98,8 @@ def test_the_example_in_the_docstring_holds():
     ]
 
 
-def test_the_floors_are_the_references():
-    assert {n: round(x, 4) for n, x in ready().references().items()} == Digits.floors
+def test_the_default_references_are_what_is_found():
+    assert {n: round(x, 4) for n, x in ready().references().items()} == Digits.default_references
 
 
 @pytest.mark.parametrize("permute", [False, True])

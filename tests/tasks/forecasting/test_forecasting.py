@@ -240,10 +240,10 @@ def test_errors_are_the_same_wherever_values_are_counted_from(ready):
     assert set(centred) == {"window_mean", "repeat_last", "drift", "repeat_season", "ridge"}
 
 
-def test_by_default_it_needs_no_file_and_has_the_floors_that_it_says():
+def test_by_default_it_needs_no_file_and_has_the_references_that_it_says():
     task = Forecasting()
     task.setup()
-    assert task.references() == pytest.approx(dict(Forecasting.floors), abs=1e-4)
+    assert task.references() == pytest.approx(dict(Forecasting.default_references), abs=1e-4)
 
 
 @pytest.mark.parametrize("columns", [1, 3])
@@ -414,9 +414,9 @@ def test_setting_up_again_changes_nothing(ready):
             "dataset must be one of mackey_glass, lorenz, etth1, file, not etth2; "
             "did you mean etth1?",
         ),
-        ({"window": 0}, "window must be above 0, not 0"),
-        ({"horizon": -3}, "horizon must be above 0, not -3"),
-        ({"season": 0}, "season must be above 0, not 0"),
+        ({"window": 0}, "window must be at least 1, not 0"),
+        ({"horizon": -3}, "horizon must be at least 1, not -3"),
+        ({"season": 0}, "season must be at least 1, not 0"),
         ({"method": "both"}, "method must be one of direct, recursive, not both"),
         ({"dataset": "file"}, "dataset=file needs file=PATH"),
         ({"file": "a.csv"}, "file=a.csv goes with dataset=file, not dataset=mackey_glass"),

@@ -296,7 +296,7 @@ def test_by_default_it_needs_no_file():
     bits = task.references()
     assert bits["uniform"] > bits["unigram"] > bits["bigram"] > 0
     if sys.version_info[:2] == (3, 11):
-        assert {name: round(score, 4) for name, score in bits.items()} == task.floors
+        assert {name: round(score, 4) for name, score in bits.items()} == task.default_references
 
 
 @needs_shakespeare
@@ -326,10 +326,10 @@ def test_shakespeare_has_its_known_references(level, expected):
             {"words": "space"},
             "words must be one of punctuation, whitespace, not space; did you mean whitespace?",
         ),
-        ({"length": 0}, "length must be above 0, not 0"),
-        ({"min_count": 0}, "min_count must be above 0, not 0"),
-        ({"max_vocabulary": -1}, "max_vocabulary must be above 0, not -1"),
-        ({"eval_streams": 0}, "eval_streams must be above 0, not 0"),
+        ({"length": 0}, "length must be at least 1, not 0"),
+        ({"min_count": 0}, "min_count must be at least 1, not 0"),
+        ({"max_vocabulary": -1}, "max_vocabulary must be at least 1, not -1"),
+        ({"eval_streams": 0}, "eval_streams must be at least 1, not 0"),
         ({"dataset": "file"}, "dataset=file needs file=PATH"),
         ({"file": "a.txt"}, "file=a.txt goes with dataset=file, not dataset=stdlib"),
     ],

@@ -197,12 +197,12 @@ def test_other_tokens_or_labels_have_another_fingerprint(files):
         ({"file": "x"}, "file=x goes with dataset=file, not dataset=hmm"),
         ({"states": 1}, "states must be at least 2, not 1"),
         ({"emissions": 1}, "emissions must be at least 2, not 1"),
-        ({"stay": 1.0}, "stay must be at least 0 and below 1, not 1.0"),
-        ({"noise": -0.1}, "noise must be at least 0 and below 1, not -0.1"),
-        ({"min_length": 0}, "min_length must be above 0, not 0"),
+        ({"stay": 1.0}, "stay must be below 1, not 1.0"),
+        ({"noise": -0.1}, "noise must be at least 0, not -0.1"),
+        ({"min_length": 0}, "min_length must be at least 1, not 0"),
         ({"max_length": 9}, "max_length must be at least min_length=10, not 9"),
-        ({"min_count": 0}, "min_count must be above 0, not 0"),
-        ({"eval_sequences": 0}, "eval_sequences must be above 0, not 0"),
+        ({"min_count": 0}, "min_count must be at least 1, not 0"),
+        ({"eval_sequences": 0}, "eval_sequences must be at least 1, not 0"),
     ],
 )
 def test_a_bad_knob_is_named_with_what_would_be_right(knobs, message):

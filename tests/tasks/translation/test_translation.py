@@ -237,7 +237,7 @@ def test_the_fingerprint_follows_the_data(own, dates):
         ({"languages": ["dk"]}, f"languages must be one of {'de, en, es, fi, fr, it, nl'}"),
         ({"languages": []}, "languages must be different, at least one, not []"),
         ({"languages": ["de", "de"]}, "languages must be different, at least one, not ['de', "),
-        ({"eval_sequences": 0}, "eval_sequences must be above 0, not 0"),
+        ({"eval_sequences": 0}, "eval_sequences must be at least 1, not 0"),
         ({"dataset": "file"}, "dataset=file needs file=PATH"),
         ({"file": "a.tsv"}, "file=a.tsv goes with dataset=file, not dataset=dates"),
         (

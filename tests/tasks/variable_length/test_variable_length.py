@@ -91,8 +91,8 @@ def test_knowing_the_rule_scores_the_optimum_and_guessing_scores_chance(rule):
     assert references["chance"] == 1 / task.spec.output_size
 
 
-def test_floors_are_the_references():
-    assert ready().references() == pytest.approx(VariableLength.floors, abs=5e-5)
+def test_the_default_references_are_what_is_found():
+    assert ready().references() == pytest.approx(VariableLength.default_references, abs=5e-5)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -188,7 +188,7 @@ def test_evaluation_goes_from_short_to_long():
             "min_length must be at least 2 for temporal_order, not 1",
         ),
         ({"max_length": 4}, "max_length must be at least min_length=5, not 4"),
-        ({"eval_sequences": 0}, "eval_sequences must be above 0, not 0"),
+        ({"eval_sequences": 0}, "eval_sequences must be at least 1, not 0"),
         ({"dataset": "file"}, "dataset=file needs file=PATH"),
         ({"test_file": "x.ts"}, "test_file=x.ts goes with dataset=file, not dataset=synthetic"),
     ],
