@@ -19,6 +19,7 @@ from recurbench.tasks.base import (
     one_hot_logits,
 )
 from recurbench.tasks.common.classification import Classification
+from recurbench.tasks.common.source import Source
 from recurbench.tasks.common.synthetic import Synthetic
 
 
@@ -77,13 +78,13 @@ class Dyck(Classification, Synthetic):
         self.kinds, self.depth, self.length = kinds, depth, length
         self.eval_sequences = eval_sequences
 
-    def load(self) -> TaskSpec:
-        """Draws the evaluation splits."""
-        spec = super().load()
+    def open(self) -> Source:
+        """Draws the evaluation splits; in `nested` only brackets around others count."""
+        source = super().open()
         if self.depth > 1:
-            nested = [self._nested(batch) for batch in self._splits["test"]]
-            self._splits["nested"] = Batches(nested.__getitem__, len(nested))
-        return spec
+            nested = [self._nested(batch) for batch in source.splits["test"]]
+            source.splits["nested"] = Batches(nested.__getitem__, len(nested))
+        return source
 
     def describe(self) -> TaskSpec:
         """Brackets in; the kinds of those that close out."""

@@ -81,7 +81,7 @@ def limited(error: type[Exception]) -> Callable[[Callable[P, None]], Callable[P,
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """Ends a message about an unknown name with the closest choice, if one is close."""
-    close = get_close_matches(name, sorted(choices), n=1, cutoff=0.6)
+    close = get_close_matches(name, sorted(choices), n=1, cutoff=0.5)
     return f"; did you mean {close[0]}?" if close else ""
 
 

@@ -19,6 +19,7 @@ from recurbench.tasks.base import (
     hash_data,
     one_hot_logits,
 )
+from recurbench.tasks.common.baselines import Linear, NearestMean
 from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.files import Splits, own_files, split_of
 from recurbench.tasks.common.rows import Rows
@@ -133,12 +134,8 @@ class Digits(Classification):
         """A random class; that of the nearest class mean; ridge regression on the classes."""
         classes, train = len(self.labels), self._train
         pixels = train.inputs[..., 0].double()
-        members = one_hot_logits(train.targets, classes).double() / 100  # (S, C) of 0 and 1
-        means = members.T @ pixels / members.sum(0)[:, None]  # (C, T)
-        centre = pixels.mean(0)
-        centred = pixels - centre
-        penalty = RIDGE * torch.eye(len(centre), dtype=torch.float64)
-        weights = torch.linalg.solve(centred.T @ centred + penalty, centred.T @ members)
+        nearest = NearestMean(pixels, train.targets)
+        linear = Linear(pixels, one_hot_logits(train.targets, classes).sign().double(), RIDGE)
 
         def pixels_of(batch: Batch) -> Tensor:
             return dense(batch.inputs)[..., 0].double()
@@ -149,8 +146,8 @@ class Digits(Classification):
 
         return {
             "chance": chance,
-            "nearest_mean": lambda batch: -torch.cdist(pixels_of(batch), means),
-            "linear": lambda batch: (pixels_of(batch) - centre) @ weights + members.mean(0),
+            "nearest_mean": lambda batch: nearest(pixels_of(batch)),
+            "linear": lambda batch: linear(pixels_of(batch)),
         }
 
     @classmethod

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
+from recurbench.tasks.common.baselines import Linear
+
 PENALTY = 1e-3
 """Of `Ridge`, in mean variances of a window's values."""
 
@@ -116,8 +118,7 @@ class Ridge:
     """The linear forecast with the least squares on the train split, plus a small penalty.
 
     Every value of the horizon is a weighted sum of all values of the window and a constant. Of a
-    split with very many or wide windows it takes as many, evenly spaced, as `LARGEST` allows. If
-    they are fewer than the weights of a sum, the equations are solved in their dual form.
+    split with very many or wide windows it takes as many, evenly spaced, as `LARGEST` allows.
 
     Args:
         rows: the train split `(rows, C)`, standardised.
@@ -134,18 +135,10 @@ class Ridge:
         if centred:
             cuts = cuts - cuts[..., :window].mean(-1, keepdim=True)
         x, y = (part.flatten(1) for part in cuts.split([window, horizon], -1))
-        self._mean_x, self._mean_y = x.mean(0), y.mean(0)
-        x, y = x - self._mean_x, y - self._mean_y
-        penalty = PENALTY * x.square().sum() / x.shape[1]
-        # In the dual form weights are sums of the windows fitted on, which stand for all others.
-        self._basis = x.T if len(x) < x.shape[1] else None
-        gram, right = (x.T @ x, x.T @ y) if self._basis is None else (x @ x.T, y)
-        self._weights = torch.linalg.solve(gram + penalty * torch.eye(len(gram)).double(), right)
+        self._model = Linear(x, y, PENALTY * float((x - x.mean(0)).square().sum()) / x.shape[1])
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """Forecasts `(B, H, C)` from windows `(B, W, C)`."""
-        x = inputs.transpose(1, 2).flatten(1).double() - self._mean_x
-        x = x if self._basis is None else x @ self._basis
-        y = x @ self._weights + self._mean_y
+        y = self._model(inputs.transpose(1, 2).flatten(1).double())
         forecasts: Tensor = y.float().unflatten(1, (inputs.shape[2], -1)).transpose(1, 2)
         return forecasts

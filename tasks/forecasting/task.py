@@ -24,34 +24,27 @@ from recurbench.tasks.base import (
     generator,
     hash_data,
 )
-from recurbench.tasks.common.corpora import fetch
 from recurbench.tasks.common.files import own_files
 from recurbench.tasks.common.metrics import MeanSquaredError
 from recurbench.tasks.common.rows import Rows
 from recurbench.tasks.forecasting.forecasts import Ridge, forecast_figures, naive_forecasts
 from recurbench.tasks.forecasting.plots import plot_forecasts, require_matplotlib
-from recurbench.tasks.forecasting.series import (
-    Series,
-    lorenz,
-    mackey_glass,
-    read_csv,
-    require_variation,
-    write_example,
+from recurbench.tasks.forecasting.series import require_variation, write_example
+from recurbench.tasks.forecasting.sources import (
+    EQUATIONS,
+    Equation,
+    ETTh1,
+    Needs,
+    OwnTable,
+    SeriesSource,
 )
 
 Dataset = Literal["mackey_glass", "lorenz", "etth1", "file"]
 Method = Literal["direct", "recursive"]
 Zero = Literal["train", "window"]
 
-EQUATIONS = {"mackey_glass": mackey_glass, "lorenz": lorenz}
-POINTS = 3000
-"""Of an equation."""
-
 SEASONS = {"mackey_glass": 50, "lorenz": 15, "etth1": 24, "file": 1}
 """Rows after which each dataset about repeats, unless `season` says otherwise."""
-
-ETTH1_SPLIT = 8640, 11520, 14400
-"""Where the splits end: 12, 4 and 4 months of 30 days in hours; later rows are not used."""
 
 PLOTTED = 4
 """Windows and, at most, columns of a plot."""
@@ -146,7 +139,7 @@ class Forecasting(Task):
         if plot:
             require_matplotlib()
         self.dataset, self.columns, self.plot = dataset, columns, plot
-        self.time_column = "date" if dataset == "etth1" else time_column
+        self.time_column = time_column
         self.window, self.horizon, self.method = window, horizon, method
         self.season, self.zero = season or SEASONS[dataset], zero
 
@@ -156,11 +149,13 @@ class Forecasting(Task):
         Raises:
             TaskError: the series cannot be had, is too short, or has a column without variation.
         """
-        series = self._read()
+        source = self._source()
+        series = source.read()
         self.names = series.columns
-        self.rows = self._split(series)
+        needs = Needs(self.window, self.horizon, self.season, self.batch_size)
+        self.rows = needs.split(source, series)
         train = self.rows["train"]
-        require_variation(train, self.season, self.names, self._source)
+        require_variation(train, self.season, self.names, source.place)
         self.mean, self.deviation = train.mean(0), train.std(0, correction=0)
         self.standardised = {
             split: ((rows - self.mean) / self.deviation).float()
@@ -280,53 +275,8 @@ class Forecasting(Task):
         """The rows to forecast, `(B, horizon, C)`."""
         return dense(batch.targets)[:, -self.horizon :]
 
-    def _read(self) -> Series:
-        """The series that is split, or trained on."""
-        if self.dataset in EQUATIONS:
-            return EQUATIONS[self.dataset](POINTS)
-        path = self.files.file if self.files else fetch("ett/ETTh1.csv")
-        return read_csv(path, self.columns, self.time_column)
-
-    def _split(self, series: Series) -> dict[str, Tensor]:
-        """The rows of each split, after those of the split before that its windows reach back to.
-
-        Raises:
-            TaskError: a split holds no batch of windows or no season (train), or no horizon.
-        """
-        own: dict[str, Path | None] = {"val": None, "test": None}
+    def _source(self) -> SeriesSource:
+        """Where the series comes from."""
         if self.files:
-            own = {"val": self.files.val_file, "test": self.files.test_file}
-        values = series.values
-        test_tenths = 0 if own["test"] else 2
-        val_tenths = 0 if own["val"] else 1
-        if self.dataset == "etth1":
-            train_end, val_end, test_end = ETTH1_SPLIT
-        else:
-            train_end = len(values) * (10 - val_tenths - test_tenths) // 10
-            val_end = len(values) * (10 - test_tenths) // 10
-            test_end = len(values)
-        batch = self.window + self.horizon + self.batch_size - 1
-        self._require_rows("train", train_end, max(batch, self.season + 1))
-        splits = {"train": values[:train_end]}
-        for split, begin, end in (("val", train_end, val_end), ("test", val_end, test_end)):
-            if path := own[split]:
-                table = read_csv(path, series.columns, self.time_column).values
-                self._require_rows(split, len(table), self.window + self.horizon, path)
-                splits[split] = table
-            else:
-                self._require_rows(split, end - begin, self.horizon)
-                splits[split] = values[begin - self.window : end]
-        return splits
-
-    def _require_rows(self, split: str, rows: int, needed: int, path: Path | None = None) -> None:
-        if rows < needed:
-            raise TaskError(
-                f"{path or self._source}: the {split} split has {rows} rows, but "
-                f"window={self.window}, horizon={self.horizon}, season={self.season} and "
-                f"batch_size={self.batch_size} need {needed}"
-            )
-
-    @property
-    def _source(self) -> str | Path:
-        """Where the series comes from, as the user knows it."""
-        return self.files.file if self.files else self.dataset
+            return OwnTable(self.files, self.columns, self.time_column)
+        return ETTh1(self.columns) if self.dataset == "etth1" else Equation(self.dataset)

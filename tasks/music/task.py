@@ -13,17 +13,13 @@ from torchmetrics import MetricCollection
 
 from recurbench.tasks.base import (
     Batch,
-    Batches,
     Predictor,
-    Task,
     TaskError,
-    TaskSpec,
     generator,
-    hash_data,
 )
 from recurbench.tasks.common.corpora import fetch
 from recurbench.tasks.common.files import MAX_STEPS, own_files
-from recurbench.tasks.common.sequences import Sequences
+from recurbench.tasks.common.source import FromSource
 from recurbench.tasks.generation import Generative
 from recurbench.tasks.music import harmony
 from recurbench.tasks.music.midi import write_midi
@@ -36,18 +32,10 @@ from recurbench.tasks.music.piano import (
     count_keys,
     find_key,
     name_keys,
-    read_rolls,
     to_logits,
 )
-from recurbench.tasks.music.png import write_roll
-from recurbench.tasks.music.rolls import (
-    apart,
-    as_batch,
-    as_sequences,
-    evaluation,
-    training,
-    windows,
-)
+from recurbench.tasks.music.pictures import write_roll
+from recurbench.tasks.music.sources import LONGER, Corpus, Harmonies, Pieces
 
 Dataset = Literal["harmony", "jsb", "nottingham", "muse", "piano_midi", "file"]
 
@@ -58,11 +46,8 @@ FILES = {
     "piano_midi": "music/Piano_midi.mat",
 }
 
-LONGER = (2, 4)
-"""How many times the length trained on the further test splits of `harmony` have."""
 
-
-class Music(Generative, Task):
+class Music(Generative, FromSource):
     """Predicts the keys of each next frame of a piano roll from all frames before it.
 
     Boulanger-Lewandowski et al., "Modeling Temporal Dependencies in High-Dimensional Sequences",
@@ -76,13 +61,14 @@ class Music(Generative, Task):
 
         >>> task = Music()
         >>> piece = task.encode_prompt("C4 E4 G4 | C4 F4 A4 | D4 G4 B4")
+        >>> from recurbench.tasks.music.rolls import as_batch
         >>> inputs, targets, _ = as_batch([piece])
         >>> task.to_text(inputs.data)
         'C4 E4 G4 | C4 F4 A4'
         >>> task.to_text(targets.data)
         'C4 F4 A4 | D4 G4 B4'
 
-    `harmony` draws pieces at random from chords of a key (see `common/harmony.py`), whose best
+    `harmony` draws pieces at random from chords of a key (see `harmony.py`), whose best
     possible score is known. `jsb`, `nottingham`, `muse` and `piano_midi` are the four published
     corpora, with their own splits. Evaluation reads whole pieces; training reads windows of
     corpora, each from a fresh state, where the papers read whole pieces too. A training piece that
@@ -99,6 +85,7 @@ class Music(Generative, Task):
         eval_sequences: pieces of `harmony` in validation and in each test split.
     """
 
+    source: Pieces
     name = "music"
     primary = "nll"
     measures = "many outputs at once: chords that follow from the key, the beat and the last chord"
@@ -128,27 +115,14 @@ class Music(Generative, Task):
         self.dataset, self.window = dataset, window
         self.length, self.beat, self.eval_sequences = length, beat, eval_sequences
 
-    def load(self) -> TaskSpec:
-        """Reads the pieces, or draws those of evaluation, and counts keys for the references."""
-        self._train: Sequences | None = None
+    def open(self) -> Pieces:
+        """Reads the pieces, or draws those of evaluation."""
         if self.dataset == "harmony":
-            longer = {f"length_{n * self.length}": n * self.length for n in LONGER}
-            sizes = {"val": self.length, "test": self.length, **longer}
-            self._splits = {
-                split: as_sequences(self._draw(self.eval_sequences, length, split, length))
-                for split, length in sizes.items()
-            }
-            counted = list(self._draw(self.eval_sequences, self.length, "counted"))
-        else:
-            path = self.files.file if self.files else fetch(FILES[self.dataset])
-            pieces = apart(read_rolls(path))
-            if not pieces.train or not pieces.val:
-                raise TaskError(f"{path}: all pieces of a split are in a later one too")
-            self._train = as_sequences(windows(pieces.train, self.window))
-            self._splits = {"val": as_sequences(pieces.val), "test": as_sequences(pieces.test)}
-            counted = pieces.train
-        self._marginal, self._markov = map(to_logits, count_keys(counted))
-        return TaskSpec(KEYS, tokens=False, output_size=KEYS, scope="step", predicts_next=True)
+            return Harmonies(
+                self.name, length=self.length, beat=self.beat, eval_sequences=self.eval_sequences
+            )
+        path = self.files.file if self.files else fetch(FILES[self.dataset])
+        return Corpus(self.name, path, self.window)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Mean over frames of the binary cross-entropy in nats, summed over keys."""
@@ -160,42 +134,17 @@ class Music(Generative, Task):
         return MetricCollection({"nll": FrameNLL(), "accuracy": FrameAccuracy()})
 
     def predictors(self) -> dict[str, Predictor]:
-        """What keys do on average; what each does after its last frame; all there is to know."""
-        known: dict[str, Predictor] = {
-            "marginal": lambda batch: self._marginal.expand(len(packed(batch).data), KEYS),
-            "markov": lambda batch: torch.where(
-                packed(batch).data > 0, self._markov[1], self._markov[0]
-            ),
+        """What keys do on average; what each does after its last frame; what the source knows."""
+        marginal, markov = map(to_logits, count_keys(self.source.counted))
+        return {
+            "marginal": lambda batch: marginal.expand(len(frames(batch)), KEYS),
+            "markov": lambda batch: torch.where(frames(batch) > 0, markov[1], markov[0]),
+            **self.source.predictors(self),
         }
-        if self.dataset == "harmony":
-            known["optimal"] = lambda batch: to_logits(harmony.next_frame(packed(batch), self.beat))
-        return known
 
     def oracle(self, batch: Batch) -> Tensor:
         """Sure logits of the targets."""
         return (2 * self.targets_of(batch) - 1) * CERTAIN
-
-    def fingerprint(self) -> str:
-        """Of all pieces read, or of those of evaluation and the first training batch."""
-        train = self._training(32, 0).make(0) if self._train is None else self._train
-        return hash_data(list(train), *map(list, self._splits.values()))
-
-    def train_dataloader(self) -> Batches:
-        """Fresh pieces without end, or windows of nearly equal length, reshuffled every epoch."""
-        return self._training(self.batch_size, self.seed)
-
-    def val_dataloader(self) -> Batches:
-        """The pieces of the validation split, from short to long."""
-        return evaluation(self._splits["val"])
-
-    def test_dataloader(self) -> Batches:
-        """The pieces of the test split, from short to long."""
-        return evaluation(self._splits["test"])
-
-    def extra_test_dataloaders(self) -> dict[str, Batches]:
-        """Longer pieces of `harmony`."""
-        names = [name for name in self._splits if name not in ("val", "test")]
-        return {name: evaluation(self._splits[name]) for name in names}
 
     def encode_prompt(self, prompt: str) -> Tensor:
         """Frames of notes, divided by `|`: `C4 E4 G4 | D4 F4`; `-` or nothing is a silent one."""
@@ -244,18 +193,8 @@ class Music(Generative, Task):
         savemat(folder / f"music_{seed}.mat", data)
         return folder / f"music_{seed}.mat"
 
-    def _training(self, batch_size: int, seed: int) -> Batches:
-        if self._train is not None:
-            return training(self._train, batch_size, self.name, "train", seed)
-        return Batches(
-            lambda step: as_batch(self._draw(batch_size, self.length, "train", seed, step))
-        )
 
-    def _draw(self, pieces: int, length: int, *purpose: str | int) -> Tensor:
-        return harmony.draw(pieces, length, self.beat, generator(self.name, *purpose))
-
-
-def packed(batch: Batch) -> PackedSequence:
-    """The inputs, which this task always packs."""
+def frames(batch: Batch) -> Tensor:
+    """All input frames `(N, KEYS)` of a batch, which this task always packs."""
     assert isinstance(batch.inputs, PackedSequence)
-    return batch.inputs
+    return batch.inputs.data

@@ -50,7 +50,7 @@ class Header(NamedTuple):
     labels: tuple[str, ...] | None = None
 
 
-class Recorded(NamedTuple):
+class Standardised(NamedTuple):
     """Splits of series; each dimension has mean 0 and deviation 1 over all training steps.
 
     Attributes:
@@ -91,7 +91,7 @@ def read(path: Path) -> list[Series]:
     return found
 
 
-def encode(splits: Splits[Series]) -> Recorded:
+def encode(splits: Splits[Series]) -> Standardised:
     """Standardises values and numbers classes, both by the train split alone.
 
     Raises:
@@ -122,7 +122,7 @@ def encode(splits: Splits[Series]) -> Recorded:
         values = [((series.values - mean) / deviation).float() for series in part]
         return Sequences.of(values, torch.tensor([labels.index(series.label) for series in part]))
 
-    return Recorded(numbered(splits.train), numbered(splits.val), numbered(splits.test), labels)
+    return Standardised(numbered(splits.train), numbered(splits.val), numbered(splits.test), labels)
 
 
 def write_example(path: Path, seed: int) -> None:

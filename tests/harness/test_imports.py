@@ -28,6 +28,7 @@ ALLOWED = {
         "numpy",
         "scipy",
         "sklearn",
+        "PIL",
         "babel",
         "matplotlib",
         "annotated_types",
@@ -37,6 +38,7 @@ ALLOWED = {
     "conf": set(),
 }
 DISTRIBUTIONS = {
+    "PIL": "pillow",
     "annotated_types": "annotated-types",
     "hydra": "hydra-core",
     "pytorch_lightning": "pytorch-lightning",

@@ -34,5 +34,5 @@ def test_the_cell_equals_the_written_out_loop() -> None:
 @pytest.mark.parametrize("knob", ["dt", "gamma", "epsilon"])
 def test_a_knob_that_is_not_positive_is_refused(knob: str) -> None:
     """Such an oscillator would stand still or blow up."""
-    with pytest.raises(CellError, match=f"{knob}=0.0"):
+    with pytest.raises(CellError, match=f"{knob} must be above 0, not 0.0"):
         CoRNN(3, 5, **{knob: 0.0})

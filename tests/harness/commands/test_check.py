@@ -130,7 +130,7 @@ def test_verbose_says_what_the_property_means(capsys):
         (["task", "copyng"], "task=copyng; did you mean copying?"),
         (["task", "copying", "task.dely=3"], "task (copying) has no option dely"),
         (["task", "copying", "cell.bias=false"], "only a task's knobs can be set"),
-        (["task", "copying", "task.delay=-1"], "task=copying: delay must be at least 1, not -1"),
+        (["task", "copying", "task.delay=-1"], "task.delay must be at least 1, not -1"),
         (["task", "copying", "--property", "causal"], "--property causal"),
     ],
 )

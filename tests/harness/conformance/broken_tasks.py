@@ -280,7 +280,7 @@ class ValidationIsTest(Sound):
 class EndlessValidationIsTest(SoundEndless):
     def load(self) -> TaskSpec:
         spec = super().load()
-        self._splits["val"] = self._splits["test"]
+        self.source.splits["val"] = self.source.splits["test"]
         return spec
 
 

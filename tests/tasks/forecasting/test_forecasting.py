@@ -11,7 +11,8 @@ import torch
 from recurbench.tasks.base import Batch, TaskError
 from recurbench.tasks.forecasting.forecasts import PENALTY, Ridge, naive_forecasts
 from recurbench.tasks.forecasting.series import read_csv
-from recurbench.tasks.forecasting.task import ETTH1_SPLIT, Forecasting
+from recurbench.tasks.forecasting.sources import ETTH1_SPLIT
+from recurbench.tasks.forecasting.task import Forecasting
 
 
 @pytest.fixture

@@ -161,7 +161,11 @@ def test_times_out_of_step_are_named_by_row(write, old, new, message):
             {"columns": ["tmp"]},
             ": no column tmp among time, load, label, temp; did you mean temp?",
         ),
-        (TABLE, {"time_column": "date"}, ": no column date among time, load, label, temp"),
+        (
+            TABLE,
+            {"time_column": "date"},
+            ": no column date among time, load, label, temp; did you mean time?",
+        ),
         (TABLE, {"columns": ["label"]}, ", row 2, column label: 'a' is not a finite number"),
         ("time,label\na,b\nc,d\n", {}, ": no column of numbers among time, label"),
         ("load;temp\n1;2\n3;4\n", {}, ": no column of numbers among load;temp"),

@@ -37,7 +37,7 @@ def of_files(folder: Path, train: str, val: str, test: str, **knobs) -> Sentimen
 
 def texts(task: Sentiment, batches) -> list[tuple[str, str]]:
     return [
-        (task.labels[label], " ".join(task.vocabulary.decode(row)))
+        (task.source.labels[label], " ".join(task.source.vocabulary.decode(row)))
         for batch in batches
         for row, label in zip(unpack_sequence(batch.inputs), batch.targets.tolist(), strict=True)
     ]
@@ -103,7 +103,7 @@ def test_texts_that_differ_in_case_alone_are_in_one_split(tmp_path):
 def test_words_are_counted_on_training_alone(tmp_path):
     task = of_files(tmp_path, "a\tx x y\nb\tx z\n", "a\tx w w w\n", "b\tv v v z\n")
     task.setup()
-    assert task.vocabulary.symbols == [UNKNOWN, "x", "y", "z"]
+    assert task.source.vocabulary.symbols == [UNKNOWN, "x", "y", "z"]
     unknown = f"{UNKNOWN} {UNKNOWN} {UNKNOWN}"
     assert texts(task, task.val_dataloader()) == [("a", f"x {unknown}")]
     assert texts(task, task.test_dataloader()) == [("b", f"{unknown} z")]
@@ -121,14 +121,14 @@ def test_words_are_counted_on_training_alone(tmp_path):
 def test_rare_words_can_be_left_out(tmp_path, knobs, known):
     task = of_files(tmp_path, "a\tx x y z\nb\tx y a\n", "a\tx\n", "b\tx\n", **knobs)
     task.setup()
-    assert task.vocabulary.symbols == [UNKNOWN, *known]
+    assert task.source.vocabulary.symbols == [UNKNOWN, *known]
 
 
 def test_any_labels_will_do_and_the_usual_one_is_the_baseline(tmp_path):
     train = "x\tone\nx\ttwo\n5 stars\tthree\n☹\tfour\n"
     task = of_files(tmp_path, train, "x\tone more\n", "x\tone\n☹\tsix\n5 stars\tx\nx\ty\n")
     task.setup()
-    assert task.labels == ["5 stars", "x", "☹"]
+    assert task.source.labels == ["5 stars", "x", "☹"]
     assert task.spec.output_size == 3
     assert task.references()["majority"] == 0.5
 

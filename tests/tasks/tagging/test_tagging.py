@@ -88,10 +88,10 @@ def test_lengths_are_within_bounds_and_every_further_split_is_longer():
 
 def test_files_are_read_as_they_are_written(files):
     task = ready(**files)
-    assert task.labels == ["LOC", "O", "PER"]
+    assert task.source.labels == ["LOC", "O", "PER"]
     (batch,) = task.test_dataloader()
-    tokens = [task.vocabulary.decode(row) for row in unpack_sequence(batch.inputs)]
-    labels = [[task.labels[i] for i in row] for row in unpack_sequence(batch.targets)]
+    tokens = [task.source.vocabulary.decode(row) for row in unpack_sequence(batch.inputs)]
+    labels = [[task.source.labels[i] for i in row] for row in unpack_sequence(batch.targets)]
     assert sorted(tokens) == [["<unk>"], ["Lima", "sees"]]
     assert sorted(labels) == [["LOC"], ["PER", "O"]]
 
@@ -105,8 +105,8 @@ def test_the_simple_taggers_know_what_training_says(files):
 
 def test_a_rare_token_is_not_known(files, tmp_path):
     files["file"] = write(tmp_path / "train.tsv", TAGGED * 9 + "\nOslo\tLOC\nsees\tO\n")
-    assert "Oslo" in ready(**files).vocabulary
-    assert "Oslo" not in ready(**files, min_count=2).vocabulary
+    assert "Oslo" in ready(**files).source.vocabulary
+    assert "Oslo" not in ready(**files, min_count=2).source.vocabulary
 
 
 def test_training_passes_over_a_file_again_and_again(tmp_path):

@@ -70,7 +70,7 @@ def test_each_target_is_the_next_input_from_the_separator_to_the_stop(own):
         ),
         strict=True,
     ):
-        separator = task.vocabulary.decode(inputs).index("<sep>")
+        separator = task.source.vocabulary.decode(inputs).index("<sep>")
         assert (targets[:separator] == IGNORE_INDEX).all()
         assert torch.equal(targets[separator:-1], inputs[separator + 1 :])
         assert targets[-1] == task.stop
@@ -78,17 +78,17 @@ def test_each_target_is_the_next_input_from_the_separator_to_the_stop(own):
 
 def test_free_runs_are_prompts_and_answers_in_the_callers_order(own):
     task = own()
-    run = task.free_run(task.encode([Pair(*pair) for pair in PAIRS]).pack())
+    run = task.free_run(task.source.encode([Pair(*pair) for pair in PAIRS]).pack())
     prompts, lengths = pad_packed_sequence(run.prompts, batch_first=True)
     assert lengths.tolist() == [4, 3, 2]
     assert run.answers.shape == (3, 4)
     for prompt, answer, length, (source, target) in zip(
         prompts, run.answers, lengths, PAIRS, strict=True
     ):
-        symbols = task.vocabulary.decode(prompt[:length])
+        symbols = task.source.vocabulary.decode(prompt[:length])
         assert symbols == [*source.split(), "<sep>"]
         stops = 4 - len(target.split())
-        assert task.vocabulary.decode(answer) == [*target.split(), *["<stop>"] * stops]
+        assert task.source.vocabulary.decode(answer) == [*target.split(), *["<stop>"] * stops]
 
 
 def test_a_free_run_alone_is_that_of_a_batch(dates):
@@ -106,7 +106,7 @@ def test_a_free_run_alone_is_that_of_a_batch(dates):
 
 def test_a_match_is_exact_through_the_stop_and_nothing_unknown_matches(own):
     task = own()
-    the, dog, stop = (task.vocabulary.id_of(symbol) for symbol in ("the", "dog", "<stop>"))
+    the, dog, stop = (task.source.vocabulary.id_of(symbol) for symbol in ("the", "dog", "<stop>"))
     answers = torch.tensor([[the, dog, stop]] * 3 + [[the, 0, stop]])
     decoded = torch.tensor([[the, dog, stop], [the, stop, stop], [the, dog, the], [the, 0, stop]])
     metrics = task.free_run_metrics()
@@ -174,7 +174,7 @@ def test_the_usual_symbols_end_where_most_have_ended():
 
 def test_the_vocabulary_is_that_of_training(own):
     task = own(val_file=[("neu", "new")], test_file=[("ja", "quite so")])
-    assert {"neu", "new", "quite"}.isdisjoint(task.vocabulary.symbols)
+    assert {"neu", "new", "quite"}.isdisjoint(task.source.vocabulary.symbols)
     assert pairs_of(task, next(iter(task.val_dataloader()))) == [("<unk>", "<unk>")]
     assert pairs_of(task, next(iter(task.test_dataloader()))) == [("ja", "<unk> so")]
 
@@ -204,8 +204,8 @@ def test_equal_sources_are_in_one_split(tmp_path):
 def test_a_prompt_is_a_source_and_what_comes_after_it_a_target(own):
     task = own()
     prompt = task.encode_prompt(" die Katze ")
-    assert task.vocabulary.decode(prompt) == ["die", "Katze", "<sep>"]
-    said = task.vocabulary.encode(["the", "cat", "<stop>"])
+    assert task.source.vocabulary.decode(prompt) == ["die", "Katze", "<sep>"]
+    said = task.source.vocabulary.encode(["the", "cat", "<stop>"])
     assert task.to_text(torch.cat([prompt, said])) == "die Katze\tthe cat"
     with pytest.raises(TaskError, match="the prompt is empty"):
         task.encode_prompt(" ")
@@ -213,10 +213,10 @@ def test_a_prompt_is_a_source_and_what_comes_after_it_a_target(own):
 
 def test_neither_the_unknown_nor_the_separator_is_ever_chosen(own):
     task = own()
-    outputs = torch.zeros(500, len(task.vocabulary))
+    outputs = torch.zeros(500, len(task.source.vocabulary))
     outputs[:, [0, 1]] = 9.0
     chosen = task.choose(outputs, 1.0, None, torch.Generator().manual_seed(0))
-    assert set(chosen.tolist()) == set(range(2, len(task.vocabulary)))
+    assert set(chosen.tolist()) == set(range(2, len(task.source.vocabulary)))
 
 
 def test_the_fingerprint_follows_the_data(own, dates):

@@ -9,7 +9,13 @@ import torch
 from recurbench.tasks.base import TaskError
 from recurbench.tasks.common.corpora import FOLDER_VARIABLE, fetch
 from recurbench.tasks.common.files import MAX_STEPS, Splits
-from recurbench.tasks.variable_length.ts_files import Recorded, Series, encode, read, write_example
+from recurbench.tasks.variable_length.ts_files import (
+    Series,
+    Standardised,
+    encode,
+    read,
+    write_example,
+)
 
 needs_the_data = pytest.mark.skipif(
     FOLDER_VARIABLE not in os.environ,
@@ -133,7 +139,7 @@ def test_classes_are_numbered_by_their_names_in_training():
     assert recorded.train.lengths.tolist() == [2, 1, 1]
 
 
-def standardised(test: Series) -> Recorded:
+def standardised(test: Series) -> Standardised:
     train = [
         series("a", [1.0, 5.0, 9.0], [7.0, 7.0, 7.0]),
         series("b", [100.0], [7.0]),

@@ -1,10 +1,9 @@
-"""Draws piano rolls as PNG pictures (ISO/IEC 15948)."""
+"""Draws piano rolls as PNG pictures."""
 
-import struct
-import zlib
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from recurbench.tasks.music.piano import KEYS, LOWEST
@@ -25,7 +24,7 @@ def write_roll(roll: Tensor, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    path.write_bytes(png(picture(roll)))
+    Image.fromarray(picture(roll).numpy()).save(path, format="PNG")
 
 
 def picture(roll: Tensor) -> Tensor:
@@ -38,21 +37,3 @@ def picture(roll: Tensor) -> Tensor:
         if pitch == 0:
             greys[(KEYS - key) * PIXELS - 1] = LINE
     return greys
-
-
-def png(greys: Tensor) -> bytes:
-    """A picture of greys `(height, width)` from 0 to 255, given as bytes."""
-    height, width = greys.shape
-    lines = b"".join(b"\0" + row.numpy().tobytes() for row in greys)  # 0: unfiltered
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)  # 8 bits of grey
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + _chunk(b"IHDR", header)
-        + _chunk(b"IDAT", zlib.compress(lines))
-        + _chunk(b"IEND", b"")
-    )
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    checksum = zlib.crc32(kind + content)
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)

@@ -1,0 +1,180 @@
+"""Where a task's data comes from: a source that makes it, or one that has it recorded."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
+
+import torch
+
+from recurbench.tasks.base import (
+    EVAL_ROWS,
+    Batch,
+    Batches,
+    Predictor,
+    Task,
+    TaskSpec,
+    generator,
+    hash_data,
+)
+from recurbench.tasks.common.sequences import Sequences
+
+
+class Source(ABC):
+    """The data of a task, loaded.
+
+    Attributes:
+        spec: what the model around a cell must know.
+        splits: the evaluation splits: `val`, `test` and further test splits by their names.
+    """
+
+    spec: TaskSpec
+    splits: dict[str, Batches]
+
+    @abstractmethod
+    def training(self, batch_size: int, seed: int) -> Batches:
+        """Training batches in the order of a seed, without end or by epochs."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A hash of the data; the same for every seed."""
+
+    def predictors(self, task: Task) -> dict[str, Predictor]:
+        """References that only data of this source can have."""
+        return {}
+
+
+class FromSource(Task):
+    """A task that takes its data from a source, which it chooses once."""
+
+    source: Source
+
+    @abstractmethod
+    def open(self) -> Source:
+        """The source that the knobs ask for, loaded.
+
+        Raises:
+            TaskError: the data is missing or damaged; the message says where and what to do.
+        """
+
+    def load(self) -> TaskSpec:
+        """Opens the source."""
+        self.source = self.open()
+        return self.source.spec
+
+    def fingerprint(self) -> str:
+        """The source's."""
+        return self.source.fingerprint()
+
+    def train_dataloader(self) -> Batches:
+        """The source's training batches."""
+        return self.source.training(self.batch_size, self.seed)
+
+    def val_dataloader(self) -> Batches:
+        """The source's validation split."""
+        return self.source.splits["val"]
+
+    def test_dataloader(self) -> Batches:
+        """The source's test split."""
+        return self.source.splits["test"]
+
+    def extra_test_dataloaders(self) -> dict[str, Batches]:
+        """The source's further test splits."""
+        splits = self.source.splits.items()
+        return {name: batches for name, batches in splits if name not in ("val", "test")}
+
+    def predictors(self) -> dict[str, Predictor]:
+        """The source's."""
+        return self.source.predictors(self)
+
+
+class Drawn(Source):
+    """Sequences that are drawn at random: fresh ones for training, evaluation splits once.
+
+    Further test splits, `<knob>_<n>`, have two and four times the size that is trained on.
+
+    Args:
+        task: the task's name, from which all random draws follow.
+        spec: what the model must know.
+        draw: gives new sequences: rows, a size, and the generator to draw from.
+        knob: the task's knob that says how long or hard sequences are.
+        size: its value.
+        eval_sequences: sequences in validation and in each test split.
+    """
+
+    factors: ClassVar[tuple[int, ...]] = (2, 4)
+    """How many times the size the further test splits have."""
+
+    def __init__(
+        self,
+        task: str,
+        spec: TaskSpec,
+        draw: Callable[[int, int, torch.Generator], Batch],
+        *,
+        knob: str,
+        size: int,
+        eval_sequences: int,
+    ) -> None:
+        self.task, self.spec, self.draw, self.size = task, spec, draw, size
+        sizes = {f"{knob}_{factor * size}": factor * size for factor in self.factors}
+        self.splits = {
+            split: self._evaluation(split, value, eval_sequences)
+            for split, value in {"val": size, "test": size, **sizes}.items()
+        }
+
+    def training(self, batch_size: int, seed: int) -> Batches:
+        """Fresh sequences at every step, without end."""
+
+        def make(step: int) -> Batch:
+            source = generator(self.task, "train", seed, step)
+            return self.draw(batch_size, self.size, source)
+
+        return Batches(make)
+
+    def fingerprint(self) -> str:
+        """Of every evaluation split and the first training batch of 32 at seed 0."""
+        return hash_data(*map(list, self.splits.values()), self.training(32, 0).make(0))
+
+    def _evaluation(self, split: str, size: int, count: int) -> Batches:
+        counts = [min(EVAL_ROWS, count - first) for first in range(0, count, EVAL_ROWS)]
+        batches = [
+            self.draw(rows, size, generator(self.task, split, size, number))
+            for number, rows in enumerate(counts)
+        ]
+        return Batches(batches.__getitem__, len(batches))
+
+
+class Recorded(Source):
+    """Sequences that were recorded.
+
+    Training batches hold sequences of nearly equal length, in random order; evaluation reads each
+    split once, from short to long.
+
+    Args:
+        task: the task's name, from which the order of training follows.
+        spec: what the model must know.
+        train: what is trained on.
+        val: what selects.
+        test: what is reported.
+        learnt: all that was learnt from the train split, such as a vocabulary, for the fingerprint.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        spec: TaskSpec,
+        train: Sequences,
+        val: Sequences,
+        test: Sequences,
+        *,
+        learnt: tuple[object, ...] = (),
+    ) -> None:
+        self.task, self.spec, self.train, self.learnt = task, spec, train, learnt
+        self.splits = {"val": val.by_length(EVAL_ROWS), "test": test.by_length(EVAL_ROWS)}
+
+    def training(self, batch_size: int, seed: int) -> Batches:
+        """All training sequences again and again, reshuffled in each epoch."""
+        return self.train.epochs(batch_size, self.task, "train", seed)
+
+    def fingerprint(self) -> str:
+        """Of what was learnt, of training and of the evaluation splits."""
+        return hash_data(*self.learnt, self.train, *map(list, self.splits.values()))
