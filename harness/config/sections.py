@@ -3,11 +3,13 @@
 The values and the meaning of each option are in conf/<section>/*.yaml.
 """
 
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, field, make_dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Lt
 from omegaconf import MISSING
+
+from recurbench.harness.config.budgets import BUDGETS
 
 
 @dataclass
@@ -53,11 +55,13 @@ class TrainConfig:
     save_every: Annotated[float, Ge(0)] | None = MISSING
 
 
-@dataclass
-class BudgetConfig:
+if TYPE_CHECKING:
+    BudgetConfig = Any
+else:
+    BudgetConfig = make_dataclass(
+        "BudgetConfig", [(name, Annotated[int, Ge(1)] | None, None) for name in BUDGETS]
+    )
     """What is held equal between cells of different sizes (conf/budget)."""
-
-    parameters: Annotated[int, Ge(1)] | None = MISSING
 
 
 @dataclass

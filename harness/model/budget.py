@@ -1,4 +1,4 @@
-"""Solves the hidden size at which a model has a given number of parameters."""
+"""Solves the hidden size at which a model meets a budget."""
 
 from collections.abc import Callable
 
@@ -6,24 +6,26 @@ import torch
 from torch import nn
 
 from recurbench.cells.base import CellError, RecurrentCell
+from recurbench.harness.config.budgets import BUDGETS
 from recurbench.harness.errors import UserError
-from recurbench.harness.model.sizes import count_parameters
 
 TOLERANCE = 0.02
 LARGEST_MULTIPLE = 1024
 
 
 def solve_hidden_size(
-    parameters: int,
+    name: str,
+    goal: int,
     build_cell: Callable[[int], RecurrentCell[tuple[torch.Tensor, ...]]],
     build_model: Callable[[int], nn.Module],
 ) -> int:
-    """The hidden size whose model comes nearest to a number of parameters.
+    """The hidden size whose model comes nearest to a budget.
 
     Nothing is allocated: models are built on the meta device.
 
     Args:
-        parameters: of the whole model, encoder and head included.
+        name: of the budget; says what is measured of the model.
+        goal: what it is to measure.
         build_cell: gives a cell for a hidden size; tells which sizes are allowed.
         build_model: gives the model for a hidden size; its size must grow with it.
 
@@ -33,20 +35,20 @@ def solve_hidden_size(
 
     def size(multiples: int) -> int:
         with torch.device("meta"):
-            return count_parameters(build_model(multiples * step))
+            return BUDGETS[name](build_model(multiples * step))
 
     step = smallest_multiple(build_cell)
     low, high = 1, 2
-    while size(high) < parameters:
+    while size(high) < goal:
         low, high = high, high * 2
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if size(middle) < parameters else (low, middle)
-    best = min((low, high), key=lambda multiples: abs(size(multiples) - parameters))
-    if abs(size(best) - parameters) > TOLERANCE * parameters:
+        low, high = (middle, high) if size(middle) < goal else (low, middle)
+    best = min((low, high), key=lambda multiples: abs(size(multiples) - goal))
+    if abs(size(best) - goal) > TOLERANCE * goal:
         sizes = " or ".join(f"{size(m):,} (hidden_size={m * step})" for m in (low, high))
         raise UserError(
-            f"budget.parameters={parameters}: no hidden size comes within {TOLERANCE:.0%}; "
+            f"budget.{name}={goal}: no hidden size comes within {TOLERANCE:.0%}; "
             f"the nearest give {sizes}"
         )
     return best * step

@@ -1,16 +1,17 @@
 """What a configuration asks for: the task with its data, the cell and the model around it."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
-from recurbench.cells.base import CellError, RecurrentCell
+from recurbench.cells.base import RecurrentCell
 from recurbench.harness.config.resolve import knobs_of, plugin_of
 from recurbench.harness.config.sections import Config, ModelConfig
 from recurbench.harness.errors import UserError
 from recurbench.harness.model.budget import solve_hidden_size
 from recurbench.harness.model.encoders import resolve_encoder
 from recurbench.harness.model.sequence_model import SequenceModel
-from recurbench.tasks.base import Task, TaskError
+from recurbench.harness.plugins.errors import refusals_of
+from recurbench.tasks.base import Task
 
 
 def load_task(config: Config) -> Task:
@@ -19,10 +20,8 @@ def load_task(config: Config) -> Task:
     Raises:
         UserError: its knobs or its data cannot work.
     """
-    try:
+    with refusals_of("task", config.task["name"]):
         return build_task(config).ready(batch_size=config.train.batch_size, seed=config.seed)
-    except TaskError as error:
-        raise UserError(f"task={config.task['name']}: {error}") from error
 
 
 def build_model(config: Config, task: Task) -> tuple[Config, SequenceModel]:
@@ -45,13 +44,24 @@ def build_model(config: Config, task: Task) -> tuple[Config, SequenceModel]:
             config.seed,
         )
 
-    try:
+    with refusals_of("cell", config.cell["name"]):
         solved = config.cell["hidden_size"]
-        if config.budget.parameters is not None:
-            solved = solve_hidden_size(config.budget.parameters, build_cell, build)
+        for name, goal in budgets_of(config):
+            solved = solve_hidden_size(name, goal, build_cell, build)
         return replace(config, cell={**config.cell, "hidden_size": solved}), build(solved)
-    except CellError as error:
-        raise UserError(f"cell={config.cell['name']}: {error}") from error
+
+
+def budgets_of(config: Config) -> list[tuple[str, int]]:
+    """The budget that a configuration sets, if it does, by its name.
+
+    Raises:
+        UserError: it sets several, which one hidden size cannot meet.
+    """
+    found = [(name, goal) for name, goal in asdict(config.budget).items() if goal is not None]
+    if len(found) > 1:
+        names = " and ".join(f"budget.{name}" for name, _ in found)
+        raise UserError(f"{names}: one hidden size cannot meet both; set one of them")
+    return found
 
 
 def check_model(model: ModelConfig, task: Task) -> None:

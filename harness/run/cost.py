@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
+from recurbench.harness.config.budgets import count_parameters
 from recurbench.harness.model.sequence_model import SequenceModel
-from recurbench.harness.model.sizes import count_parameters, state_size
+from recurbench.harness.model.sizes import state_size
 from recurbench.harness.run.memory import release_freed_memory
 
 

@@ -6,6 +6,8 @@ A line is written once and never edited, so that neither a new option nor a new 
 
 from typing import Any
 
+from recurbench.harness.config.budgets import BUDGETS
+
 FIRST_DEFAULTS: dict[str, dict[str, Any]] = {
     "model": {
         "encoder": "auto",
@@ -36,7 +38,7 @@ FIRST_DEFAULTS: dict[str, dict[str, Any]] = {
         "patience": None,
         "gradient_clip": 1.0,
     },
-    "budget": {"parameters": None},
+    "budget": dict.fromkeys(BUDGETS),
 }
 
 INDIFFERENT: dict[str, frozenset[str]] = {"train": frozenset({"keep_checkpoint", "save_every"})}

@@ -8,6 +8,7 @@ from typing import Any
 from recurbench.harness.config.resolve import plugin_of
 from recurbench.harness.config.sections import Config
 from recurbench.harness.console import shown
+from recurbench.harness.model.build import budgets_of
 from recurbench.harness.plugins.registry import Plugin
 from recurbench.harness.results.record import PROTOCOL, Code, Entry, Track, digest
 from recurbench.harness.run.first_defaults import FIRST_DEFAULTS, INDIFFERENT
@@ -98,8 +99,7 @@ def _changed(name: str, section: Section) -> Section:
 
 def _left_out(config: Config) -> set[str]:
     """Knobs of a cell that do not identify it: a size that a budget solved is a result."""
-    solved = any(value is not None for value in dataclasses.asdict(config.budget).values())
-    return {"kernel", "hidden_size"} if solved else {"kernel"}
+    return {"kernel", "hidden_size"} if budgets_of(config) else {"kernel"}
 
 
 def _set_knobs(plugin: Plugin, section: Section, left_out: set[str] | frozenset[str]) -> Section:

@@ -12,7 +12,7 @@ from recurbench.harness.config.resolve import knobs_of, plugin_of, resolve
 from recurbench.harness.config.schema import register
 from recurbench.harness.conformance import SUITES, Finding
 from recurbench.harness.errors import UserError, nearest
-from recurbench.tasks.base import TaskError
+from recurbench.harness.plugins.errors import refusals_of
 
 SIGNS = {"holds": "[green]✓[/]", "fails": "[red]✗[/]", "does not apply": "[dim]-[/]"}
 
@@ -88,9 +88,10 @@ def _configure(kind: str, name: str, overrides: list[str]) -> tuple[type, dict[s
 def _require_data(name: str, subject: Any) -> None:
     """Loads a task's data while there is a network, which the suite then does without."""
     try:
-        subject.task  # noqa: B018 - it keeps what it loads
-    except TaskError as error:
-        raise UserError(f"task={name}: {error}") from error
+        with refusals_of("task", name):
+            subject.task  # noqa: B018 - it keeps what it loads
+    except UserError:
+        raise
     except Exception:  # the properties say what and where
         return
 

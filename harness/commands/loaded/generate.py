@@ -16,13 +16,14 @@ from recurbench.harness.errors import UserError
 from recurbench.harness.model.build import build_model, load_task
 from recurbench.harness.model.decoding import decode
 from recurbench.harness.model.sequence_model import SequenceModel
+from recurbench.harness.plugins.errors import refusals_of
 from recurbench.harness.plugins.registry import registry
 from recurbench.harness.results.folder import ResultsFolder
 from recurbench.harness.results.record import Record
 from recurbench.harness.run.identity import identify
 from recurbench.harness.run.restore import command_of, config_of
 from recurbench.harness.run.training import load_weights
-from recurbench.tasks.base import Task, TaskError
+from recurbench.tasks.base import Task
 from recurbench.tasks.generation import Generative
 
 
@@ -75,7 +76,7 @@ def generate(results: Path, run_id: str, sampling: Sampling, output: Path | None
     task = load_task(config)
     assert isinstance(task, Generative)
     # The record has the hidden size that met the budget.
-    _, model = build_model(dataclasses.replace(config, budget=BudgetConfig(None)), task)
+    _, model = build_model(dataclasses.replace(config, budget=BudgetConfig()), task)
     _warn_of_changes(record, config, task)
     try:
         load_weights(model, checkpoint)
@@ -83,13 +84,12 @@ def generate(results: Path, run_id: str, sampling: Sampling, output: Path | None
         reason = str(error).strip().replace("\n", " ")
         raise UserError(f"{checkpoint}: does not fit the model of {run}: {reason}") from error
     try:
-        sequence = sample(model, task, sampling)
-        if output is None:
-            say(task.to_text(sequence))
-        else:
-            task.write(sequence, output)
-    except TaskError as error:
-        raise UserError(f"task={config.task['name']}: {error}") from error
+        with refusals_of("task", config.task["name"]):
+            sequence = sample(model, task, sampling)
+            if output is None:
+                say(task.to_text(sequence))
+            else:
+                task.write(sequence, output)
     except OSError as error:
         raise UserError(f"--output {output}: {error.strerror}") from error
 

@@ -15,19 +15,18 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from recurbench.cells.base import CellError
 from recurbench.harness.config.compose import check_overrides, compose_jobs
 from recurbench.harness.config.resolve import resolve
 from recurbench.harness.config.schema import register
 from recurbench.harness.config.sections import Config
 from recurbench.harness.console import complain, say
 from recurbench.harness.errors import UserError, nearest
-from recurbench.harness.model.build import build_task, make_cell
+from recurbench.harness.model.build import budgets_of, build_task, make_cell
+from recurbench.harness.plugins.errors import refusals_of
 from recurbench.harness.results.folder import ResultsFolder
 from recurbench.harness.run.device import choose_device
 from recurbench.harness.run.execute import Outcome, execute, require_writable
 from recurbench.harness.run.loggers.together import Loggers
-from recurbench.tasks.base import TaskError
 
 MULTIRUN = {"-m", "--multirun"}
 QUESTIONS = {"--cfg", "-c", "--info", "-i", "--hydra-help", "--resolve", "--package", "-p"}
@@ -80,16 +79,11 @@ def require_feasible(config: Config) -> None:
     """
     choose_device(config.trainer.accelerator)
     Loggers(config)
-    try:
+    with refusals_of("task", config.task["name"]):
         build_task(config)
-    except TaskError as error:
-        raise UserError(f"task={config.task['name']}: {error}") from error
-    if config.budget.parameters is None:
-        try:
-            with torch.device("meta"):
-                make_cell(config, config.model.embedding_size, config.cell["hidden_size"])
-        except CellError as error:
-            raise UserError(f"cell={config.cell['name']}: {error}") from error
+    if not budgets_of(config):
+        with refusals_of("cell", config.cell["name"]), torch.device("meta"):
+            make_cell(config, config.model.embedding_size, config.cell["hidden_size"])
 
 
 def run_job(composed: DictConfig) -> float | None:

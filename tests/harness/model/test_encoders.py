@@ -172,7 +172,7 @@ def test_a_run_is_identified_by_the_encoder_that_auto_becomes(
     )
     assert auto == named
     assert auto.track.model["encoder"] == auto.sections["model"]["encoder"] == encoder
-    assert other.track.id != auto.track["id"]
+    assert other.track.id != auto.track.id
 
 
 def test_without_an_encoder_the_cell_reads_the_features_themselves(

@@ -51,11 +51,11 @@ def test_the_example_in_the_docstring_holds(dates):
     lines = [line.split() for line in Translation.__doc__.splitlines()]
     shown, asked = (line[1:] for line in lines if line[:1] in (["input"], ["target"]))
     signs = {"_": " ", ">": "<sep>", "$": "<stop>"}
-    batch = dates.encode([Pair("1. Mai 2024", "2024-05-01")]).pack()
-    ids = [dates.vocabulary.id_of(signs.get(sign, sign)) for sign in shown]
+    batch = dates.source.encode([Pair("1. Mai 2024", "2024-05-01")]).pack()
+    ids = [dates.source.vocabulary.id_of(signs.get(sign, sign)) for sign in shown]
     assert batch.inputs.data.tolist() == ids
     assert batch.targets.data.tolist() == [
-        IGNORE_INDEX if sign == "." else dates.vocabulary.id_of(signs.get(sign, sign))
+        IGNORE_INDEX if sign == "." else dates.source.vocabulary.id_of(signs.get(sign, sign))
         for sign in asked
     ]
 
