@@ -10,8 +10,9 @@ memory is kept, as in every run.
 
 import argparse
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import alternating
 import torch
@@ -40,13 +41,13 @@ SHAPES = [  # T, B, H
 I = 32
 
 
-def at_once(cell: RecurrentCell, x: Tensor) -> Tensor:
+def at_once(cell: RecurrentCell[Any], x: Tensor) -> Tensor:
     """The outputs by the cell's kernel."""
     y: Tensor = cell(x)[0]
     return y
 
 
-def folded(cell: RecurrentCell, x: Tensor) -> Tensor:
+def folded(cell: RecurrentCell[Any], x: Tensor) -> Tensor:
     """The outputs by `step`, time after time."""
     state, outputs = cell.initial_state(len(x)), []
     for x_t in x.unbind(1):
@@ -55,7 +56,10 @@ def folded(cell: RecurrentCell, x: Tensor) -> Tensor:
     return torch.stack(outputs, 1)
 
 
-def train(forward: Callable, cell: RecurrentCell, x: Tensor, dy: Tensor) -> list[Tensor]:
+Forward = Callable[[RecurrentCell[Any], Tensor], Tensor]
+
+
+def train(forward: Forward, cell: RecurrentCell[Any], x: Tensor, dy: Tensor) -> list[Tensor]:
     """The outputs and all gradients of one training step."""
     y = forward(cell, x)
     return [y, *torch.autograd.grad(y, list(cell.parameters()), dy)]
@@ -78,12 +82,12 @@ def compare(name: str, T: int, B: int, H: int, rounds: int) -> str:
     return "  ".join([f"{name:9}", f"{T:5}", f"{B:3}", f"{H:4}", *times])
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--cells", nargs="+", choices=CELLS, default=list(CELLS))
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     keep_freed_memory()
     torch.manual_seed(0)

@@ -10,7 +10,7 @@ machine hardly matter. At most 10 % is the aim: a cell's speed should show in th
 import argparse
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -21,9 +21,9 @@ from recurbench.harness.config.compose import compose_jobs
 from recurbench.harness.config.resolve import resolve
 from recurbench.harness.config.schema import register
 from recurbench.harness.plugins.registry import registry
-from recurbench.harness.run.execute import prepare
 from recurbench.harness.run.module import SequenceModule
 from recurbench.harness.run.optimizers import build_optimizer
+from recurbench.harness.run.prepare import prepare
 
 AIM = 0.1
 """The largest share that is not marked."""
@@ -76,13 +76,13 @@ def rounds_of(overrides: list[str], steps: int) -> Iterator[Round]:
         yield Round(sum(loading), sum(training))
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and prints a table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--tasks", type=lambda names: names.split(","))
-    options, overrides = parser.parse_known_args()
+    options, overrides = parser.parse_known_args(arguments)
     if options.rounds < 2:
         parser.error("--rounds must be at least 2, as quartiles are shown")
     register()

@@ -8,7 +8,8 @@ double precision before any time is taken.
 
 import argparse
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import alternating
 import torch
@@ -28,13 +29,15 @@ I = 88
 Call = Callable[[PackedSequence], tuple[PackedSequence, object]]
 
 
-def gradients(call: Call, layer: TorchLayer, packed: PackedSequence) -> list[Tensor]:
+def gradients(call: Call, layer: TorchLayer[Any], packed: PackedSequence) -> list[Tensor]:
     """The outputs and all gradients of one training step."""
     y = call(packed)[0].data
     return [y, *torch.autograd.grad(y.square().mean(), list(layer.parameters()))]
 
 
-def compare(cls: type[TorchLayer], B: int, shortest: int, longest: int, H: int, rounds: int) -> str:
+def compare(
+    cls: type[TorchLayer[Any]], B: int, shortest: int, longest: int, H: int, rounds: int
+) -> str:
     """A line of the table: both times, and their ratio with its quartiles."""
     layer = cls(I, H)
     lengths = torch.randint(shortest, longest + 1, (B,)).tolist()
@@ -55,11 +58,11 @@ def compare(cls: type[TorchLayer], B: int, shortest: int, longest: int, H: int, 
     return "  ".join([f"{cls.name:10}", f"{B:3}", f"{shortest:4}-{longest:<4}", f"{H:4}", *times])
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=11)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     torch.manual_seed(0)
     print(f"one thread, torch {torch.__version__}, I = {I}; ms per forward and backward pass")

@@ -14,8 +14,10 @@ from typing import Any
 
 from scipy.stats import t
 
-from recurbench.harness.results.record import Damaged, read_all
-from recurbench.harness.results.tracks import Entry, Track, build_tracks
+from recurbench.harness.results.archive import read_all
+from recurbench.harness.results.record import Record
+from recurbench.harness.results.tracks import Row as Ranked
+from recurbench.harness.results.tracks import Track, build_tracks
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reproductions.md"
@@ -103,7 +105,7 @@ def table(tracks: list[Track]) -> Iterator[str]:
             yield f"| {name}{source} | | | | | not run yet | | |"
         for track in found:
             references = ", ".join(f"{k} {v:.4g}" for k, v in track.references.items())
-            for entry in track.entries:
+            for entry in track.rows:
                 yield (
                     f"| {name}{source} | {track.metric} | {references} | `{entry.label}` "
                     f"| {_figure(row.published.get(entry.cell))} | {_ours(entry)} "
@@ -116,14 +118,14 @@ def _is_of(track: Track, row: Row) -> bool:
     return track.task == row.task and row.knobs.items() <= track.settings["task"].items()
 
 
-def _ours(entry: Entry) -> str:
+def _ours(entry: Ranked) -> str:
     if entry.spread is None:
         return f"{_figure(entry.test)} ({entry.seeds} seed)"
     half = t.ppf(0.975, entry.seeds - 1) * entry.spread / sqrt(entry.seeds)
     return f"{_figure(entry.test)} ± {half:.1g}"
 
 
-def _chosen(entry: Entry) -> str:
+def _chosen(entry: Ranked) -> str:
     decay = entry.trial["weight_decay"]
     rate = f"{entry.trial['lr']:g}" + (f", decay {decay:g}" if decay else "")
     return f"{rate}; of {entry.trials}"
@@ -143,7 +145,7 @@ def write(page: str, tracks: list[Track]) -> str:
 def main() -> None:
     """Renews the page."""
     records = read_all(ROOT / "results" / "reference")
-    tracks = build_tracks(record for record in records if not isinstance(record, Damaged))
+    tracks = build_tracks(record for record in records if isinstance(record, Record))
     PAGE.write_text(write(PAGE.read_text(), tracks))
 
 

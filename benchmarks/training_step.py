@@ -13,6 +13,7 @@ import itertools
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -23,10 +24,11 @@ from recurbench.harness.config.compose import compose_jobs
 from recurbench.harness.config.resolve import resolve
 from recurbench.harness.config.schema import register
 from recurbench.harness.config.sections import Config
-from recurbench.harness.run.execute import Prepared, prepare
-from recurbench.harness.run.loggers import Mirrors
+from recurbench.harness.run.loggers.together import Loggers
 from recurbench.harness.run.optimizers import build_optimizer
+from recurbench.harness.run.prepare import Prepared, prepare
 from recurbench.harness.run.training import Training
+from recurbench.tasks.base import valid_steps
 
 
 def bare_loop(prepared: Prepared, steps: int) -> float:
@@ -38,9 +40,9 @@ def bare_loop(prepared: Prepared, steps: int) -> float:
     for batch in itertools.islice(task.train_dataloader(), steps):
         optimizer.zero_grad()
         outputs, _ = model(batch.inputs)
-        loss = task.loss(outputs, batch.targets.flatten(0, 1))
+        loss = task.loss(outputs, valid_steps(batch.targets))
         loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), train.gradient_clip)
+        nn.utils.clip_grad_norm_(model.parameters(), train.gradient_clip or float("inf"))
         optimizer.step()
     return time.perf_counter() - start
 
@@ -49,7 +51,7 @@ def harness_loop(prepared: Prepared, folder: Path) -> float:
     """Seconds of the harness's training, evaluation not counted."""
     training = Training(
         prepared.config, prepared.task, prepared.model, torch.device("cpu"),
-        Mirrors(prepared.config), folder, "",
+        Loggers(prepared.config), "", unfinished=folder / "unfinished", kept=folder / "kept",
     )  # fmt: skip
     with redirect_stdout(io.StringIO()):  # its progress
         training.fit()
@@ -61,12 +63,12 @@ def weights(prepared: Prepared) -> torch.Tensor:
     return nn.utils.parameters_to_vector(prepared.model.parameters()).detach()
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and prints the ratio's median and spread."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--steps", type=int, default=100)
-    options, overrides = parser.parse_known_args()
+    options, overrides = parser.parse_known_args(arguments)
     limits = [f"train.max_steps={options.steps}", f"train.eval_every={options.steps}"]
     register()
     (composed,), _ = compose_jobs(["logger=none", *limits, *overrides], multirun=False)
@@ -79,9 +81,10 @@ def main() -> None:
             pair = [("bare", bare), ("ours", ours)]
             seconds = {}
             for name, prepared in pair if round_ % 2 else reversed(pair):
-                run = bare_loop if name == "bare" else harness_loop
-                seconds[name] = run(
-                    prepared, options.steps if name == "bare" else Path(folder, "x")
+                seconds[name] = (
+                    bare_loop(prepared, options.steps)
+                    if name == "bare"
+                    else harness_loop(prepared, Path(folder))
                 )
             assert torch.equal(weights(bare), weights(ours)), "the two did not train alike"
             if round_:  # the first warms up

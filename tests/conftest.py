@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra.core.config_store import ConfigStore
@@ -79,10 +80,10 @@ def command(workplace: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture
-def read_records(workplace: Path) -> Callable[[], list[dict]]:
+def read_records(workplace: Path) -> Callable[[], list[dict[str, Any]]]:
     """All records below the current folder's `results`."""
 
-    def read() -> list[dict]:
+    def read() -> list[dict[str, Any]]:
         paths = sorted((workplace / "results" / "runs").rglob("*.json"))
         return [json.loads(path.read_text()) for path in paths]
 

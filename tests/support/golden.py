@@ -129,7 +129,9 @@ def _rounded(value: Any) -> Any:
 
 def main() -> None:
     """Writes the trajectories that may be written."""
-    kept = json.loads(FILE.read_text()) if FILE.exists() else {"protocol": PROTOCOL, "runs": {}}
+    kept: dict[str, Any] = {"protocol": PROTOCOL, "runs": {}}
+    if FILE.exists():
+        kept = json.loads(FILE.read_text())
     raised = kept["protocol"] != PROTOCOL
     runs = {}
     for name in cases():

@@ -1,11 +1,13 @@
 """What the flip-flop asks for, besides what every task promises."""
 
+from typing import Any
+
 import pytest
 import torch
 from recurbench_flip_flop import FlipFlop, last_pulses
 
 from recurbench.harness.conformance import TaskTests
-from recurbench.tasks.base import TaskError
+from recurbench.tasks.base import TaskError, dense
 
 
 class TestFlipFlop(TaskTests):
@@ -32,14 +34,14 @@ def test_longer_sequences_are_further_test_splits() -> None:
     task = FlipFlop(length=9)
     task.setup()
     lengths = {
-        name: next(iter(batches)).inputs.shape[1]
+        name: dense(next(iter(batches)).inputs).shape[1]
         for name, batches in task.extra_test_dataloaders().items()
     }
     assert lengths == {"length_18": 18, "length_36": 36}
 
 
 @pytest.mark.parametrize("knobs", [{"bits": 0}, {"length": 0}, {"pulse": 0.0}, {"pulse": 1.5}])
-def test_a_knob_that_cannot_work_is_refused(knobs: dict) -> None:
+def test_a_knob_that_cannot_work_is_refused(knobs: dict[str, Any]) -> None:
     """By name."""
     with pytest.raises(TaskError, match=next(iter(knobs))):
         FlipFlop(**knobs)

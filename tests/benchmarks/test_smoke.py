@@ -1,0 +1,66 @@
+"""Every benchmark runs one round at tiny sizes; nothing is said about its times."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch):
+    """Imports a script as running it would, with its neighbours beside it."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+
+    def from_file(name: str) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
+        spec.loader.exec_module(module)
+        return module
+
+    return from_file
+
+
+def test_no_benchmark_goes_untried():
+    assert set(SCRIPTS) == {
+        "alternating", "linear_scan", "loader_cost", "packed_layers", "published_rows",
+        "training_step",
+    }  # fmt: skip
+
+
+def test_the_harness_and_a_bare_loop_train_alike(load, config_store, capsys):
+    small = ["task.eval_sequences=20", "train.batch_size=4", "cell.hidden_size=8"]
+    load("training_step").main(["--rounds", "2", "--steps", "3", *small])
+    assert "2 rounds of 3 steps" in capsys.readouterr().out
+
+
+def test_a_loaders_cost_is_a_line_of_the_table(load, config_store, capsys):
+    load("loader_cost").main(["--rounds", "2", "--steps", "2", "--tasks", "parity"])
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("| parity | ")
+    assert "%" in last
+
+
+@pytest.mark.parametrize(
+    ("script", "shape", "arguments", "rows"),
+    [
+        ("linear_scan", (5, 2, 4), ["--cells", "min_gru", "s5"], ["min_gru", "s5"]),
+        ("packed_layers", (2, 3, 6, 4), [], ["torch_gru", "torch_lstm", "torch_rnn"]),
+    ],
+)
+def test_a_table_has_a_line_for_each_cell(
+    load, monkeypatch, capsys, script, shape, arguments, rows
+):
+    module = load(script)
+    monkeypatch.setattr(module, "SHAPES", [shape])
+    module.main(["--rounds", "2", *arguments])
+    lines = capsys.readouterr().out.splitlines()[2:]
+    assert [line.split()[0] for line in lines] == rows
+    assert all("(" in line for line in lines)
