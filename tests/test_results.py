@@ -1,36 +1,100 @@
 """The shipped leaderboard and the page of published rows are what the shipped records say."""
 
 import importlib.util
+import os
+import shlex
+import shutil
 from pathlib import Path
 
+import pytest
 from hydra import compose, initialize_config_module
 
 from recurbench.harness.cli import main
 from recurbench.harness.config.schema import register
-from recurbench.harness.results import record as records
+from recurbench.harness.plugins.registry import registry
+from recurbench.harness.results.archive import ENDING, read_all, read_archive, write_archive
+from recurbench.harness.results.record import PROTOCOL, Record
 from recurbench.harness.results.tracks import build_tracks
+from recurbench.harness.run.restore import command_of
 
 ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "results" / "reference"
+ARCHIVES = sorted(REFERENCE.glob(f"*{ENDING}"))
+STUDIES = [path.name.removesuffix(ENDING) for path in ARCHIVES]
+CORPORA = {
+    "bai2018_jsb", "bai2018_nottingham", "etth1", "japanese_vowels", "movie_snippets",
+    "shakespeare",
+}  # fmt: skip
+"""Studies of data that is not part of any package."""
+
 SPEC = importlib.util.spec_from_file_location("rows", ROOT / "benchmarks" / "published_rows.py")
 published_rows = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(published_rows)
 BOARD = (ROOT / "results" / "LEADERBOARD.md").read_text()
 
 
+def records() -> list[Record]:
+    found = list(read_all(REFERENCE))
+    assert all(isinstance(record, Record) for record in found)
+    return found
+
+
 def test_the_leaderboard_is_made_from_the_reference_records(tmp_path: Path) -> None:
     output = tmp_path / "board.md"
-    reference = str(ROOT / "results" / "reference")
-    assert main(["leaderboard", "--records", reference, "--output", str(output)]) == 0
+    assert main(["leaderboard", "--records", str(REFERENCE), "--output", str(output)]) == 0
     assert output.read_text() == BOARD, "run `make reference`"
 
 
 def test_every_reference_record_is_whole_and_completed() -> None:
-    found = list(records.read_all(ROOT / "results" / "reference"))
+    found = records()
     assert len(found) == 40 + 621 + 124  # the demo, the zoo and the published rows
     for record in found:
-        assert not isinstance(record, records.Damaged), record
-        assert record["status"] == "completed"
-        assert record["environment"]["git_dirty"] is False
+        assert record.status == "completed"
+        assert record.environment.git_dirty is False
+
+
+@pytest.mark.parametrize("path", ARCHIVES, ids=STUDIES)
+def test_an_archive_is_of_one_study_and_packing_it_again_changes_no_byte(
+    path: Path, tmp_path: Path
+) -> None:
+    found = list(read_archive(path))
+    assert {record.study for record in found} == {path.name.removesuffix(ENDING)}
+    write_archive(tmp_path / path.name, reversed(found))
+    assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("path", ARCHIVES, ids=STUDIES)
+def test_a_run_of_a_study_is_known_as_the_one_that_is_shipped(
+    path: Path, workplace: Path, config_store, capsys: pytest.CaptureFixture
+) -> None:
+    study = path.name.removesuffix(ENDING)
+    if study in CORPORA and "RECURBENCH_DATA" not in os.environ:
+        pytest.skip(f"{study} needs its corpus: set RECURBENCH_DATA")
+    current = [record for record in read_archive(path) if is_of_todays_code(record)]
+    if not current:
+        pytest.skip(f"{study} is of older code")
+    (workplace / "results/runs").mkdir(parents=True)
+    shutil.copy(path, workplace / "results/runs")
+    command = command_of(current[0], Path("results")).replace("train.keep_checkpoint=true", "")
+    assert main([*shlex.split(command)[1:], "logger=none"]) == 0
+    assert f"skipped    {current[0].task['name']}" in capsys.readouterr().out
+    assert [p.name for p in (workplace / "results/runs").rglob("*.json")] == []
+
+
+def is_of_todays_code(record: Record) -> bool:
+    """Whether a run of today would be the same, if its data is."""
+    plugins, code = registry().plugins, record.code
+    today = (
+        plugins["cell"][record.cell["name"]].version,
+        plugins["task"][record.task["name"]].version,
+    )
+    return code.protocol == PROTOCOL and (code.cell, code.task) == today
+
+
+def test_what_is_of_older_code_says_so() -> None:
+    older = {(r.study, r.task["name"]) for r in records() if r.code.protocol < PROTOCOL}
+    assert older == {("zoo", "copying"), ("zoo", "forecasting")}
+    assert BOARD.count("of older code (commit e2efb8c)") == 2
 
 
 def test_the_readme_shows_rows_of_the_leaderboard() -> None:
@@ -43,8 +107,7 @@ def test_the_readme_shows_rows_of_the_leaderboard() -> None:
 
 def test_the_published_rows_are_written_from_the_reference_records() -> None:
     page = published_rows.PAGE.read_text()
-    tracks = build_tracks(records.read_all(ROOT / "results" / "reference"))
-    assert published_rows.write(page, tracks) == page, "run `make reference`"
+    assert published_rows.write(page, build_tracks(records())) == page, "run `make reference`"
 
 
 def test_every_published_row_is_an_experiment(config_store) -> None:

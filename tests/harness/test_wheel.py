@@ -1,8 +1,11 @@
-"""Installed packages work in another folder: a wheel of the checkout, and a plugin of others."""
+"""What is installed works in any folder, and nothing but `recurbench` is installed."""
 
 import os
 import subprocess
 import sys
+import tarfile
+import venv
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 PLUGIN_PROJECT = """
 [build-system]
@@ -56,62 +60,123 @@ class Leaky(RecurrentCell[HiddenState]):
 '''
 
 
-def install(project: Path, site: Path, wheels: Path) -> None:
-    """Builds a wheel of a project and installs it, alone, into a folder."""
+def build_wheel(project: Path, wheels: Path) -> Path:
+    """A wheel of a project, in an empty folder."""
     wheels.mkdir()
     build = [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels, project]
     subprocess.run(build, check=True, timeout=120)
     (wheel,) = wheels.iterdir()
-    target = [*PIP, "install", "--no-deps", "--no-index", "--target", site, wheel]
-    subprocess.run(target, check=True, timeout=120)
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the checkout."""
+    return build_wheel(ROOT, tmp_path_factory.mktemp("build") / "wheels")
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
+    """An environment with the wheel and all that it needs, but not the checkout."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, symlinks=True)
+    (site,) = folder.glob("lib/*/site-packages")
+    ours = [path for path in sys.path if path.endswith("site-packages")]
+    # Path entries only: the .pth files in these folders would bring the checkout.
+    (site / "ours.pth").write_text("".join(f"{path}\n" for path in ours))
+    install = [*PIP, "install", "--no-deps", "--no-index", "--target", site, wheel]
+    subprocess.run(install, check=True, timeout=120)
+    return folder
 
 
 @pytest.fixture
-def run_with(workplace: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs a program in an empty folder with one folder of packages before all others."""
+def hostile(workplace: Path) -> Path:
+    """A current folder with packages of our rooms' names, which do not bear being imported."""
+    for name in ("cells", "tasks", "conf", "harness"):
+        (workplace / name).mkdir()
+        (workplace / name / "__init__.py").write_text(f"raise RuntimeError('their own {name}')\n")
+    return workplace
 
-    def run(site: Path, *command: object) -> subprocess.CompletedProcess[str]:
+
+@pytest.fixture
+def run(workplace: Path) -> Run:
+    """Runs a program in the current folder."""
+
+    def in_folder(*command: object, path: object = ".") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command,
             cwd=workplace,
-            env={**os.environ, "PYTHONPATH": str(site), "RECURBENCH_PLUGINS": ""},
+            env={**os.environ, "PYTHONPATH": str(path), "RECURBENCH_PLUGINS": ""},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=200,
         )
 
-    return run
+    return in_folder
 
 
-def test_a_wheel_installed_elsewhere_runs_and_takes_a_cell_dropped_into_it(
-    tmp_path_factory: pytest.TempPathFactory, workplace: Path, small: list, run_with: Callable
+def test_the_wheel_holds_recurbench_alone(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    tops = {name.partition("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"recurbench"}
+    for name in ("py.typed", "conf/config.yaml", "cells/gru.py", "tasks/music/task.py",
+                 "harness/commands/templates/cell.py.txt"):  # fmt: skip
+        assert f"recurbench/{name}" in names
+    assert not [name for name in names if "__pycache__" in name]
+
+
+def test_a_wheel_from_the_sdist_holds_the_same(wheel: Path, tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path]
+    subprocess.run(build, cwd=ROOT, check=True, timeout=120, capture_output=True)
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (unpacked,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    again = build_wheel(unpacked, tmp_path / "wheels")
+    with zipfile.ZipFile(wheel) as one, zipfile.ZipFile(again) as other:
+        assert set(one.namelist()) == set(other.namelist())
+
+
+def test_the_installed_command_works_in_a_hostile_folder(
+    environment: Path, hostile: Path, small: list[str], run: Run
 ) -> None:
-    site = tmp_path_factory.mktemp("site")
-    install(ROOT, site, tmp_path_factory.mktemp("build") / "wheels")
-    program = site / "bin" / "recurbench"
-    result = run_with(site, program, "run", "cell=gru_cho", *small)
-    assert result.returncode == 0, result.stderr
-    (record,) = workplace.rglob("*.json")
-    assert record.parent == workplace / "results/runs/copying/gru"
-    code = "from recurbench import harness, conf; print(harness.__file__, conf.__file__)"
-    where = run_with(site, sys.executable, "-c", code)
-    assert all(file.startswith(str(site)) for file in where.stdout.split())
+    python = environment / "bin" / "python"
+    where = run(python, "-c", "import recurbench.cells; print(recurbench.cells.__file__)")
+    assert where.stdout.startswith(str(environment)), where.stderr
+    for arguments in (
+        ["run", "cell=gru_cho", *small],
+        ["list", "cells"],
+        ["check", "cell", "rnn", "--property", "shapes"],
+        ["new", "cell", "mine", "--out-of-tree", "package"],
+        ["leaderboard"],
+    ):
+        done = run(python, "-m", "recurbench", *arguments)
+        assert done.returncode == 0, (arguments, done.stdout, done.stderr)
+    (record,) = (hostile / "results/runs").rglob("*.json")
+    assert record.parent == hostile / "results/runs/copying/gru"
 
-    (site / "recurbench" / "cells" / "leaky.py").write_text(PLUGIN_CODE)
-    dropped = run_with(site, program, "run", "cell=leaky", *small)
-    assert dropped.returncode == 0, dropped.stderr
+
+def test_the_checkout_works_in_a_hostile_folder(hostile: Path, small: list[str], run: Run) -> None:
+    path = os.pathsep.join([".", str(ROOT / "src")])
+    done = run(sys.executable, "-m", "recurbench", "run", "cell=lstm", *small, path=path)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_plugin_installed_as_a_package_is_usable_at_once(
-    tmp_path_factory: pytest.TempPathFactory, workplace: Path, small: list, run_with: Callable
+    tmp_path_factory: pytest.TempPathFactory, small: list[str], run: Run
 ) -> None:
     project = tmp_path_factory.mktemp("project")
     (project / "pyproject.toml").write_text(PLUGIN_PROJECT)
     (project / "leaky_cells.py").write_text(PLUGIN_CODE)
     site = tmp_path_factory.mktemp("site")
-    install(project, site, tmp_path_factory.mktemp("build") / "wheels")
-    program = [sys.executable, "-m", "recurbench.harness.cli"]
-    result = run_with(site, *program, "run", "cell=leaky", "cell.leak=0.5", *small)
+    wheel = build_wheel(project, tmp_path_factory.mktemp("build") / "wheels")
+    install = [*PIP, "install", "--no-deps", "--no-index", "--target", site, wheel]
+    subprocess.run(install, check=True, timeout=120)
+    path = os.pathsep.join([str(site), str(ROOT / "src")])
+    program = [sys.executable, "-m", "recurbench"]
+    result = run(*program, "run", "cell=leaky", "cell.leak=0.5", *small, path=path)
     assert result.returncode == 0, result.stderr
     assert "leaky leak=0.5" in result.stdout
-    assert "leaky-cells 1.2 (leaky_cells:Leaky)" in run_with(site, *program, "list").stdout
+    listed = run(*program, "list", path=path).stdout
+    assert "leaky-cells 1.2 (leaky_cells:Leaky)" in listed
