@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint reference clean
+.PHONY: demo test lint docs reference clean
 
 demo: .venv/installed
 	$(BIN)/recurbench run experiment=demo
@@ -16,12 +16,16 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: .venv/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo site/index.html
+
 reference: .venv/installed
 	$(BIN)/recurbench leaderboard --records results/reference --output results/LEADERBOARD.md
 	$(BIN)/python benchmarks/published_rows.py
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -84,11 +84,8 @@ def test_a_run_of_a_study_is_known_as_the_one_that_is_shipped(
 def is_of_todays_code(record: Record) -> bool:
     """Whether a run of today would be the same, if its data is."""
     plugins, code = registry().plugins, record.code
-    today = (
-        plugins["cell"][record.cell["name"]].version,
-        plugins["task"][record.task["name"]].version,
-    )
-    return code.protocol == PROTOCOL and (code.cell, code.task) == today
+    cell, task = plugins["cell"][record.cell["name"]], plugins["task"][record.task["name"]]
+    return (code.protocol, code.cell, code.task) == (PROTOCOL, cell.version, task.version)
 
 
 def test_what_is_of_older_code_says_so() -> None:

@@ -11,6 +11,8 @@ def count_parameters(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 
-BUDGETS: dict[str, Callable[[Any], int]] = {"parameters": count_parameters}
+BUDGETS: dict[str, Callable[[Any], int]] = {
+    "parameters": count_parameters,
+}
 """What each option of `budget` measures of a model, encoder and head included; it must grow with
 the hidden size, which is solved for it."""
