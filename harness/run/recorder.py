@@ -37,7 +37,7 @@ class Recorder(Callback):
         return self._before + trainer.global_step
 
     def state_dict(self) -> dict[str, Any]:
-        """What goes on when an interrupted training does."""
+        """What an interrupted training resumes with."""
         return {"curve": self.curve, "every": self._every, "seconds": self.watch.seconds()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -51,7 +51,7 @@ class Recorder(Callback):
         self._before = int(self.curve[-1]["step"])
 
     def on_train_batch_start(self, *_: Any) -> None:
-        """Training time goes on here after an evaluation."""
+        """Counts training time again after an evaluation."""
         self.watch.resume()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:

@@ -40,7 +40,7 @@ class Training:
         title: the run in a few words.
         unfinished: the folder of what is saved on the way.
         kept: where the checkpoint goes if it is to stay.
-        resumed_after: the step after which it went on, if it had been cut off.
+        resumed_after: the step after which it resumed, if it had been interrupted.
     """
 
     config: Config
