@@ -1,49 +1,14 @@
 """The model around a cell treats every cell alike, and every sequence as if it were alone."""
 
-from functools import partial
-from itertools import combinations, pairwise
-
 import pytest
 import torch
+from model_kit import KINDS, LENGTHS, F, H, O, V, every_kind, model, sequences  # noqa: F401
 from torch import Tensor
 from torch.nn.utils.rnn import pack_sequence, unpack_sequence
 
-from recurbench.harness.config.sections import ModelConfig
 from recurbench.harness.model.packing import positionwise, with_data
 from recurbench.harness.model.sequence_model import SequenceModel
-from recurbench.harness.plugins.registry import registry
-from recurbench.tasks.base import TaskSpec, valid_steps
-
-CELLS = sorted(registry().plugins["cell"])
-LENGTHS = [3, 1, 5, 2]
-H, F, V, O = 8, 3, 7, 5  # hidden size, features, vocabulary, output size
-
-every_cell = pytest.mark.parametrize("cell", CELLS)
-# That a cell keeps the contract is for its own suite; the model around it meets one of each kind:
-# a state of one part, of two, of many, of a window of steps, a scan, and torch's own layers.
-KINDS = ["gru", "lstm", "mlstm", "attention_gru", "lru", "torch_lstm"]
-every_kind = pytest.mark.parametrize("cell", KINDS)
-
-
-def model(
-    cell: str, *, scope="step", tokens=False, seed=0, hidden_size=H, double=True, **options
-) -> SequenceModel:
-    """A small model, ready for evaluation."""
-    config = {
-        "encoder": "auto", "kernel_size": 3, "embedding_size": H, "depth": 1, "dropout": 0.0,
-        "residual": False, "norm": "none", "bidirectional": False, "readout": "last",
-    } | options  # fmt: skip
-    spec = TaskSpec(V if tokens else F, tokens, O, scope)
-    make_cell = partial(registry().plugins["cell"][cell].cls, hidden_size=hidden_size)
-    made = SequenceModel(spec, make_cell, ModelConfig(**config), seed)
-    return (made.double() if double else made).eval()
-
-
-def sequences(lengths=LENGTHS, *, tokens=False) -> list[Tensor]:
-    source = torch.Generator().manual_seed(0)
-    if tokens:
-        return [torch.randint(V, (t,), generator=source) for t in lengths]
-    return [torch.randn(t, F, dtype=torch.float64, generator=source) for t in lengths]
+from recurbench.tasks.base import valid_steps
 
 
 def leaves(state) -> list[Tensor]:
@@ -135,58 +100,6 @@ def test_a_step_of_a_last_readout_predicts_for_a_sequence_that_ends_there():
 def test_a_model_that_needs_whole_sequences_takes_no_single_steps(options):
     with pytest.raises(ValueError, match="whole sequences"):
         model("gru", **options).step(torch.zeros(2, F, dtype=torch.float64))
-
-
-@pytest.mark.parametrize("tokens", [True, False])
-def test_all_cells_of_one_seed_start_from_one_encoder_and_one_head(tokens):
-    options = {"encoder": "causal_conv", "scope": "sequence", "readout": "attention"}
-    models = [model(cell, tokens=tokens, depth=2, seed=3, **options) for cell in CELLS]
-    for one, other in pairwise(models):
-        for part in ("encoder", "convolutions", "readout", "head"):
-            weights, others = (getattr(m, part).state_dict() for m in (one, other))
-            assert weights.keys() == others.keys()
-            assert all(torch.equal(weights[key], others[key]) for key in weights)
-
-
-@every_cell
-def test_what_surrounds_a_cell_does_not_move_its_initial_weights(cell):
-    plain = model(cell, seed=3)
-    others = [
-        model(cell, tokens=True, seed=3),
-        model(cell, depth=2, dropout=0.5, seed=3),
-        model(cell, encoder="causal_conv", scope="sequence", readout="attention", seed=3),
-    ]
-    for other in others:
-        for one, two in zip(plain.cells[0].parameters(), other.cells[0].parameters(), strict=True):
-            assert torch.equal(one, two)
-
-
-@every_cell
-def test_a_seed_gives_the_same_weights_again_and_another_seed_others(cell):
-    one, again, other = (model(cell, seed=seed, depth=2).state_dict() for seed in (3, 3, 4))
-    assert all(torch.equal(one[name], again[name]) for name in one)
-    for part in ("encoder.weight", "head.weight"):
-        assert not torch.equal(one[part], other[part])
-    assert any(not torch.equal(one[name], other[name]) for name in one if "cells" in name)
-
-
-@pytest.mark.parametrize("options", [{"depth": 3}, {"bidirectional": True}], ids=str)
-@every_kind
-def test_the_cells_of_a_stack_and_of_two_directions_start_from_different_weights(cell, options):
-    matrices = [
-        [p for p in made.parameters() if p.dim() == 2] for made in model(cell, **options).cells
-    ]
-    assert len(matrices) >= 2
-    for one, other in combinations(matrices, 2):
-        drawn = [(a, b) for a, b in zip(one, other, strict=True) if a.any()]  # not zero by design
-        assert drawn
-        assert not any(torch.equal(a, b) for a, b in drawn)
-
-
-def test_building_a_model_draws_nothing_from_the_global_generator():
-    before = torch.get_rng_state()
-    model("gru", depth=2, bidirectional=True)
-    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_dropout_acts_in_training_alone():
@@ -292,20 +205,6 @@ def test_norms_stand_before_every_cell_and_before_the_head():
 
     assert norms(model("gru", depth=2)) == []
     assert norms(model("gru", depth=2, norm="layer")) == ["layers.0.norm", "layers.1.norm", "norm"]
-
-
-@pytest.mark.parametrize(
-    "options",
-    [{}, {"encoder": "causal_conv", "scope": "sequence", "readout": "attention"}],
-    ids=["default", "causal_conv-attention"],
-)
-@every_kind
-def test_every_parameter_learns(cell, options):
-    made = model(cell, depth=2, norm="layer", bidirectional=True, tokens=True, **options).train()
-    outputs, _ = made(pack_sequence(sequences(tokens=True), enforce_sorted=False))
-    outputs.square().sum().backward()
-    still = [name for name, p in made.named_parameters() if p.grad is None or not p.grad.any()]
-    assert still == []
 
 
 def test_all_cells_are_listed_layer_after_layer():
