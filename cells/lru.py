@@ -83,17 +83,17 @@ class LRU(ComplexRecurrence):
         return self.hidden_size
 
     def project(self, x: Tensor) -> Tensor:
-        """Re B x, Im B x and D x: `(..., I)` to `(..., 3H)`."""
+        """Gives `Re B x`, `Im B x` and `D x`: `(..., I)` to `(..., 3H)`."""
         u: Tensor = self.input(x)
         return u
 
     def coefficients(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """λ and exp(γ) * (B x), complex: `(N, 3H)` to `(N, H)` each."""
+        """Gives `λ` and `exp(γ) * (B x)`, complex: `(N, 3H)` to `(N, H)` each."""
         re, im, _ = widen(u).chunk(3, dim=-1)
         decay = torch.polar(torch.exp(-torch.exp(self.log_decay)), torch.exp(self.log_phase))
         return decay.expand_as(re), torch.exp(self.log_scale) * torch.complex(re, im)
 
     def emit(self, h: Tensor, u: Tensor) -> Tensor:
-        """Re(C h) + D x: `(N, H)` complex and `(N, 3H)` to `(N, H)`."""
+        """Gives `Re(C h) + D x`: `(N, H)` complex and `(N, 3H)` to `(N, H)`."""
         y: Tensor = self.output(torch.view_as_real(h).flatten(-2))
         return y + u[..., 2 * self.hidden_size :]

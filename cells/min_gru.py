@@ -51,12 +51,12 @@ class MinGRU(RealRecurrence):
         self.input = nn.Linear(input_size, 2 * hidden_size)
 
     def project(self, x: Tensor) -> Tensor:
-        """The inputs of z and n: `(..., I)` to `(..., 2H)`."""
+        """The inputs of `z` and `n`: `(..., I)` to `(..., 2H)`."""
         u: Tensor = self.input(x)
         return u
 
     def coefficients(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """1 - z and z * n: `(N, 2H)` to `(N, H)` each."""
+        """Gives `1 - z` and `z * n`: `(N, 2H)` to `(N, H)` each."""
         u_z, u_n = widen(u).chunk(2, dim=-1)
         n = positive(u_n) if self.candidate == "positive" else u_n
         z = torch.sigmoid(u_z)

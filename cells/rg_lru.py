@@ -23,15 +23,15 @@ class RGLRU(RealRecurrence):
         a  = σ(Λ)^(c r)
         h' = a * h + √(1 - a²) * (i * v),   y = h'
 
-    In the paper the layer's input has the width of the state, is itself v, and goes into gates with
-    block-diagonal matrices; here v is made from x, the gates read x, and all three maps are full.
-    The convolution before the recurrence and the gated branch beside it belong to the paper's
-    block, not to this cell. a is computed as exp(-c r softplus(-Λ)), and 1 - a² without
-    cancellation.
+    In the paper the layer's input has the width of the state, is itself `v`, and goes into gates
+    with block-diagonal matrices. Here `v` is made from `x`, the gates read `x`, and all three maps
+    are full. The convolution before the recurrence and the gated branch beside it belong to the
+    paper's block, not to this cell. `a` is computed as `exp(-c r softplus(-Λ))`, and `1 - a²`
+    without cancellation.
 
-    Λ is such that σ(Λ)^c is uniform in [0.9, 0.999] at first, as in the paper. Parameters are
-    `decay` (Λ, `(H,)`) and `input` (W_v, W_r, W_i below each other, `(3H, I)`, and the biases),
-    uniform in ±1/√I as torch's linear layers, not normal as the paper's.
+    At first `Λ` is such that `σ(Λ)^c` is uniform in [0.9, 0.999], as in the paper. Parameters are
+    `decay` (`Λ`, `(H,)`) and `input` (`W_v`, `W_r`, `W_i` below each other, `(3H, I)`, and the
+    biases), uniform in ±1/√I as torch's linear layers, not normal as the paper's.
 
     Args:
         input_size: I, features of an input step.
@@ -53,12 +53,12 @@ class RGLRU(RealRecurrence):
         self.decay = nn.Parameter(torch.log(a) - torch.log1p(-a))  # the logit
 
     def project(self, x: Tensor) -> Tensor:
-        """V and the inputs of r and i: `(..., I)` to `(..., 3H)`."""
+        """Gives `v` and the inputs of `r` and `i`: `(..., I)` to `(..., 3H)`."""
         u: Tensor = self.input(x)
         return u
 
     def coefficients(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """A and √(1 - a²) * (i * v): `(N, 3H)` to `(N, H)` each."""
+        """Gives `a` and `√(1 - a²) * (i * v)`: `(N, 3H)` to `(N, H)` each."""
         v, u_r, u_i = widen(u).chunk(3, dim=-1)
         log_a = -C * torch.sigmoid(u_r) * F.softplus(-self.decay)
         kept = -torch.expm1(2 * log_a)  # with a floor, as √ has no gradient at 0

@@ -23,18 +23,19 @@ class S5(ComplexRecurrence):
         h' = a * h + (a - 1) / λ * (B x)
         y  = 2 Re(C h') + D x
 
-    The H eigenvalues of a real system come in conjugate pairs, of which one half is kept: h has H/2
-    features, and twice the real part stands for both halves. The paper learns Re λ itself; its
-    exponential keeps the system stable. D is `(H, I)` here and diagonal in the paper, whose layers
-    have one width; the paper's activation and gate after the layer are left out.
+    The H eigenvalues of a real system come in conjugate pairs, of which one half is kept: `h` has
+    H/2 features, and twice the real part stands for both halves. The paper learns `Re λ` itself;
+    here its exponential keeps the system stable. `D` is `(H, I)` here, and diagonal in the paper,
+    whose layers have one width. The paper's activation and gate after the layer are left out.
 
-    At first λ, B and C are those of the normal part of the HiPPO-LegS matrix in the basis of its
-    eigenvectors, Re λ = -1/2, and δ is uniform between log dt_min and log dt_max, as in the paper.
-    B and C are drawn at N(0, 1 / I) and N(0, 1 / H) before the change of basis, D is N(0, 1 / I).
+    At first `λ`, `B` and `C` are those of the normal part of the HiPPO-LegS matrix in the basis of
+    its eigenvectors, `Re λ = -1/2`, and `δ` is uniform between `log dt_min` and `log dt_max`, as in
+    the paper. `B` and `C` are drawn from N(0, 1 / I) and N(0, 1 / H) before the change of basis,
+    `D` from N(0, 1 / I).
 
-    Parameters are α, ω, δ as `log_decay`, `frequency`, `log_step` `(H/2,)`, `input` (Re B, Im B, D
-    below each other, `(2H, I)`) and `output` `(H, H)`, in which the columns 2 Re C and -2 Im C of
-    each feature are side by side.
+    Parameters are `α`, `ω`, `δ` as `log_decay`, `frequency`, `log_step` `(H/2,)`, `input` (`Re B`,
+    `Im B`, `D` below each other, `(2H, I)`) and `output` `(H, H)`, in which the columns `2 Re C`
+    and `-2 Im C` of each feature are side by side.
 
     Args:
         input_size: I, features of an input step.
@@ -85,12 +86,12 @@ class S5(ComplexRecurrence):
         return self.hidden_size // 2
 
     def project(self, x: Tensor) -> Tensor:
-        """Re B x, Im B x and D x: `(..., I)` to `(..., 2H)`."""
+        """Gives `Re B x`, `Im B x` and `D x`: `(..., I)` to `(..., 2H)`."""
         u: Tensor = self.input(x)
         return u
 
     def coefficients(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """A and (a - 1) / λ * (B x), complex: `(N, 2H)` to `(N, H/2)` each."""
+        """Gives `a` and `(a - 1) / λ * (B x)`, complex: `(N, 2H)` to `(N, H/2)` each."""
         re, im, _ = widen(u).split([self.modes, self.modes, self.hidden_size], dim=-1)
         rate = torch.complex(-torch.exp(self.log_decay), self.frequency)
         exponent = rate * torch.exp(self.log_step)
@@ -98,7 +99,7 @@ class S5(ComplexRecurrence):
         return torch.exp(exponent).expand_as(re), scale * torch.complex(re, im)
 
     def emit(self, h: Tensor, u: Tensor) -> Tensor:
-        """2 Re(C h) + D x: `(N, H/2)` complex and `(N, 2H)` to `(N, H)`."""
+        """Gives `2 Re(C h) + D x`: `(N, H/2)` complex and `(N, 2H)` to `(N, H)`."""
         y: Tensor = self.output(torch.view_as_real(h).flatten(-2))
         return y + u[..., self.hidden_size :]
 

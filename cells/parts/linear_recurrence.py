@@ -24,9 +24,9 @@ class ComplexState(NamedTuple):
 
 
 class LinearRecurrence(RecurrentCell[StateT]):
-    """A cell with h_t = a_t * h_{t-1} + b_t, in which a and b depend on the input alone.
+    """A cell with `h_t = a_t * h_{t-1} + b_t`, in which `a` and `b` depend on the input alone.
 
-    A cell writes `coefficients` and `emit`; `recur` and the scan both come from these. h is real
+    A cell writes `coefficients` and `emit`; `recur` and the scan both come from these. `h` is real
     if the cell derives from `RealRecurrence` and complex if from `ComplexRecurrence`. Decays and
     states are kept in float32 at least, also under autocast.
 
@@ -56,11 +56,11 @@ class LinearRecurrence(RecurrentCell[StateT]):
 
     @abstractmethod
     def _read(self, state: StateT) -> Tensor:
-        """H `(B, M)` of a state."""
+        """The `h` `(B, M)` of a state."""
 
     @abstractmethod
     def _write(self, h: Tensor) -> StateT:
-        """The state that holds h `(B, M)`."""
+        """The state that holds an `h` `(B, M)`."""
 
     def recur(self, u: Tensor, state: StateT) -> tuple[Tensor, StateT]:
         """One step: `(B, G)` and the state to `(B, O)` and the next state."""

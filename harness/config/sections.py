@@ -89,3 +89,4 @@ class Config:
     rerun: bool = False
     results_dir: str = "results"
     sweep: str | None = None
+    study: str | None = None

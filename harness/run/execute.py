@@ -173,6 +173,7 @@ def _record(
         run_id=identity.run_id,
         status=_status_of(error),
         seed=config.seed,
+        study=config.study,
         track=identity.track,
         entry=identity.entry,
         code=identity.code,

@@ -8,7 +8,7 @@ from recurbench.harness.conformance.task.batches import (
     loads_once,
     order_depends_on_nothing_else,
 )
-from recurbench.harness.conformance.task.identity import (
+from recurbench.harness.conformance.task.description import (
     documented,
     fingerprint_follows_the_data,
     other_process,

@@ -49,6 +49,7 @@ INDIFFERENT = [
     "trainer=auto",
     "trainer.threads=2",
     "sweep=a_name",
+    "study=a_name",
     "rerun=true",
     "train.keep_checkpoint=true",
     "train.save_every=5",
