@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 WIDE = 1024
 """From how many numbers a step on, a processor is quicker step after step than by halving."""
@@ -41,7 +40,7 @@ def linear_scan(
     Nothing is divided and no logarithm is taken, so decays may be as near to 0 or 1 as their dtype
     has them, and signs are free. Sums and products run in double precision: near 1, rounding would
     otherwise add up over thousands of steps, as it does in a plain loop. No padded step is computed
-    and no row sees another. It can be differentiated once.
+    and no row sees another. Second derivatives are exact too, and taken step after step.
 
     Args:
         a: decays `(N, M)`, step after step, rows sorted by decreasing length.
@@ -76,18 +75,21 @@ class _Scan(torch.autograd.Function):
         return h, h[last]
 
     @staticmethod
-    @once_differentiable
     def backward(
         ctx: Any, dh: Tensor | None, dfinal: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor, None]:
         a, start, h, last = ctx.saved_tensors
         dh = torch.zeros_like(h) if dh is None else dh
         dh = dh if dfinal is None else dh.index_add(0, last, dfinal)
+        rows = len(start)
+        if torch.is_grad_enabled():  # somebody will differentiate the gradients
+            db = _fold_back(a.conj(), dh, ctx.sizes)
+            before = torch.cat([start, h[_previous(ctx.sizes, h.device)]])
+            return db * before.conj(), db, a[:rows].conj() * db[:rows], None
         if ctx.levels is None:
             db = _walk_back(a.conj(), dh, ctx.sizes)
         else:
             db = _halve(a.conj(), dh, ctx.levels, ctx.sizes)
-        rows = len(start)
         da = torch.empty_like(h)
         torch.mul(db[:rows], start.conj(), out=da[:rows])
         torch.mul(db[rows:], h[_previous(ctx.sizes, h.device)].conj(), out=da[rows:])
@@ -125,6 +127,18 @@ def _walk_back(a: Tensor, dh: Tensor, sizes: Sequence[int]) -> Tensor:
         carried = decays[0] * steps[0]
         db[where] = block
     return db
+
+
+def _fold_back(a: Tensor, dh: Tensor, sizes: Sequence[int]) -> Tensor:
+    """What `_walk_back` gives, by operations that can be differentiated."""
+    decays, parts = _double(a).split(list(sizes)), _double(dh).split(list(sizes))
+    db: list[Tensor] = []
+    carried = dh[:0]
+    for decay, part in zip(reversed(decays), reversed(parts), strict=True):
+        running = len(carried)
+        db.append(torch.cat([part[:running] + carried, part[running:]]))
+        carried = decay * db[-1]
+    return torch.cat(db[::-1]).to(dh.dtype)
 
 
 def _blocks(sizes: Sequence[int], width: int) -> Iterator[tuple[slice, list[int]]]:

@@ -3,16 +3,18 @@
 Legend: B batch, T time, N valid steps of a packed batch.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.gradcheck import GradcheckError, gradcheck
+from torch.nn.utils.rnn import PackedSequence
 
 from recurbench.cells.base import RecurrentCell, map_state
 from recurbench.harness.conformance.cell.compare import gradients, require_all_equal, require_finite
 from recurbench.harness.conformance.cell.subject import (
+    LENGTHS,
     B,
     Cell,
     State,
@@ -73,6 +75,67 @@ def exact_gradients(subject: Subject) -> None:
 def _numbers(error: GradcheckError) -> str:
     """The last lines of torch's message hold two matrices; its first says which output."""
     return str(error).strip().partition("\n")[0].rstrip(",.:")
+
+
+def second_derivatives(subject: Subject) -> None:
+    """A second derivative equals finite differences of the first, or is refused by an error."""
+    for kernel in subject.kernels:
+        cell = subject.make_generic(**kernel)
+        name = "".join(f" kernel={value}" for value in kernel.values())
+        for layout, x in (("dense", inputs()), ("packed", pack(inputs(), LENGTHS))):
+            for what, loss in LOSSES.items():
+                _check_second_derivative(cell, x, loss, f"{layout}{name}, the loss a {what}")
+
+
+LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
+    "sum": torch.Tensor.sum,  # through it an autograd function is given a constant
+    "sum of squares": lambda y: y.square().sum(),
+}
+
+
+def _check_second_derivative(
+    cell: Cell, x: Any, loss: Callable[[Tensor], Tensor], what: str
+) -> None:
+    parameters = list(cell.parameters())
+    along = [torch.randn_like(parameter) for parameter in parameters]
+    direction = [torch.randn_like(parameter) for parameter in parameters]
+
+    def dot(tensors: Sequence[Tensor | None], others: list[Tensor]) -> Tensor:
+        pairs = zip(tensors, others, strict=True)
+        return sum((t * o).sum() for t, o in pairs if t is not None) + torch.zeros(())
+
+    def slope(*, twice: bool) -> Tensor:
+        """The loss's derivative along one direction."""
+        y = cell(x)[0]
+        y = y.data if isinstance(y, PackedSequence) else y
+        found = torch.autograd.grad(loss(y), parameters, create_graph=twice, allow_unused=True)
+        return dot(found, along)
+
+    def moved(distance: float) -> float:
+        with torch.no_grad():
+            for parameter, part in zip(parameters, direction, strict=True):
+                parameter.add_(part, alpha=distance)
+        found = float(slope(twice=False))
+        with torch.no_grad():
+            for parameter, part in zip(parameters, direction, strict=True):
+                parameter.sub_(part, alpha=distance)
+        return found
+
+    try:
+        first = slope(twice=True)
+        second = torch.zeros(())
+        if first.requires_grad:
+            parts = torch.autograd.grad(first, parameters, allow_unused=True)
+            second = dot(parts, direction)
+    except RuntimeError:
+        return  # refused, which nobody can mistake for a number
+    expected = (moved(1e-5) - moved(-1e-5)) / 2e-5
+    require(
+        abs(float(second) - expected) <= 1e-4 * max(1.0, abs(expected)),
+        seen=f"a second derivative of {float(second):.4g}, {what}",
+        expected=f"{expected:.4g}, by finite differences, or an error",
+        cause="an autograd function whose backward cannot be differentiated and does not say so",
+    )
 
 
 def any_state(subject: Subject) -> None:

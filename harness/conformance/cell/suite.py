@@ -1,7 +1,12 @@
 """All properties of cells, in their order."""
 
 from recurbench.harness.conformance.cell.contract import refusals, shapes, signature_and_docstring
-from recurbench.harness.conformance.cell.gradients import any_state, exact_gradients, fast_path
+from recurbench.harness.conformance.cell.gradients import (
+    any_state,
+    exact_gradients,
+    fast_path,
+    second_derivatives,
+)
 from recurbench.harness.conformance.cell.module import autocast, no_side_effects, portable
 from recurbench.harness.conformance.cell.rows import packed_is_one_by_one, rows_are_independent
 from recurbench.harness.conformance.cell.subject import Subject
@@ -26,6 +31,7 @@ SUITE = Suite(
             causal,
             no_side_effects,
             exact_gradients,
+            second_derivatives,
             any_state,
             long_sequences,
             fast_path,
