@@ -15,23 +15,35 @@ def complain(line: str) -> None:
     print(f"recurbench: {line}", file=sys.stderr, flush=True)
 
 
-def shown(value: Any) -> str:
-    """A value of an option for a person to read."""
-    if isinstance(value, list):
-        return f"[{','.join(map(shown, value))}]"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return str(value)
-
-
 def as_override(value: Any) -> str:
-    """A value of an option as the command line takes it: with quotes where Hydra needs them."""
+    """The value of an option as it is written on the command line.
+
+    A text stands in quotes where Hydra would otherwise refuse it or change it. A shell may need
+    quotes of its own around the whole.
+    """
     if isinstance(value, list):
         return f"[{','.join(map(as_override, value))}]"
-    # Letters and paths need no quotes, unless Hydra would take them for another type.
-    plain = r"(?!(null|true|false|nan|inf)$)[A-Za-z/][\w/.-]*"
-    if isinstance(value, str) and not re.fullmatch(plain, value, re.IGNORECASE):
-        escaped = re.sub(r"(\\*)'", lambda found: rf"{2 * found[1]}\'", value)
-        trailing = re.sub(r"\\+$", lambda found: 2 * found[0], escaped)
-        return f"'{trailing}'"
-    return shown(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = str(value)
+    return _quoted(text) if isinstance(value, str) and _needs_quotes(text) else text
+
+
+def _needs_quotes(text: str) -> bool:
+    """Whether Hydra would not read a bare text back as it is written."""
+    if not re.fullmatch(r"[A-Za-z0-9_/.+@%|:-]+", text) or ":" in (text[0], text[-1]):
+        return True
+    if text.lower() in ("null", "true", "false"):
+        return True
+    for kind in (int, float):
+        try:
+            return str(kind(text)) != text  # 32 comes back as it is, 1e3 as 1000.0
+        except ValueError:
+            continue
+    return False
+
+
+def _quoted(text: str) -> str:
+    escaped = re.sub(r"(\\*)'", lambda found: rf"{2 * found[1]}\'", text)
+    trailing = re.sub(r"\\+$", lambda found: 2 * found[0], escaped)
+    return f"'{trailing}'"

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from recurbench.harness.commands.arguments import add_results, add_run_id
-from recurbench.harness.console import shown
+from recurbench.harness.console import as_override
 from recurbench.harness.errors import UserError, nearest
 from recurbench.harness.results.archive import find
 from recurbench.harness.results.folder import ResultsFolder
@@ -86,7 +86,7 @@ def _metrics(record: Record, primary: str) -> Table:
 
 def _options(section: dict[str, Any]) -> str:
     return "  ".join(
-        f"{key}={_number(value) if isinstance(value, float) else shown(value)}"
+        f"{key}={_number(value) if isinstance(value, float) else as_override(value)}"
         for key, value in section.items()
     )
 

@@ -30,7 +30,8 @@ def solve_hidden_size(
         build_model: gives the model for a hidden size; its size must grow with it.
 
     Raises:
-        UserError: no hidden size comes within 2 %; names the nearest sizes.
+        UserError: no hidden size comes within 2 %, which names the nearest sizes; or what is
+            measured does not grow with the hidden size.
     """
 
     def size(multiples: int) -> int:
@@ -39,8 +40,14 @@ def solve_hidden_size(
 
     step = smallest_multiple(build_cell)
     low, high = 1, 2
-    while size(high) < goal:
-        low, high = high, high * 2
+    smaller = size(low)
+    while (larger := size(high)) < goal:
+        if larger <= smaller:
+            raise UserError(
+                f"budget.{name}={goal}: it stays at {larger:,} whatever the cell's hidden size; "
+                "choose another budget, or set cell.hidden_size"
+            )
+        low, high, smaller = high, high * 2, larger
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if size(middle) < goal else (low, middle)

@@ -30,7 +30,7 @@ def build_model(config: Config, task: Task) -> tuple[Config, SequenceModel]:
     Raises:
         UserError: the model does not fit the task, or no hidden size the budget.
     """
-    check_model(config.model, task)
+    require_possible(config.model, task)
     config = replace(config, model=resolve_encoder(config.model, task.spec))
 
     def build_cell(hidden_size: int) -> RecurrentCell[Any]:
@@ -64,7 +64,7 @@ def budgets_of(config: Config) -> list[tuple[str, int]]:
     return found
 
 
-def check_model(model: ModelConfig, task: Task) -> None:
+def require_possible(model: ModelConfig, task: Task) -> None:
     """Refuses what no model can do on a task.
 
     Raises:

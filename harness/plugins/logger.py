@@ -34,7 +34,8 @@ class Logger(ABC):
     """Shows one run elsewhere.
 
     The constructor takes typed, defaulted keyword knobs, which are its options on the command line:
-    `logger.<name>.<knob>=...`. Any method may raise: the run goes on without this logger.
+    `logger.<name>.<knob>=...`. What it raises is the user's error, before the run begins. Any
+    method may raise: the run goes on without this logger.
     """
 
     name: ClassVar[str]

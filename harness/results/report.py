@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from recurbench.harness.console import shown
+from recurbench.harness.console import as_override
 from recurbench.harness.results.columns import COLUMNS
 from recurbench.harness.results.tracks import Row, Track
 
@@ -75,7 +75,7 @@ def captions(track: Track) -> list[str]:
 def _options(section: dict[str, Any]) -> str:
     """Settings as they are written on the command line, without those that are off."""
     items = ((key, value) for key, value in section.items() if key != "name" and value is not None)
-    return " ".join(f"{key}={shown(value)}" for key, value in items)
+    return " ".join(f"{key}={as_override(value)}" for key, value in items)
 
 
 def as_terminal(tracks: list[Track], to_file: bool = False) -> str:

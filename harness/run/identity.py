@@ -7,7 +7,7 @@ from typing import Any
 
 from recurbench.harness.config.resolve import plugin_of
 from recurbench.harness.config.sections import Config
-from recurbench.harness.console import shown
+from recurbench.harness.console import as_override
 from recurbench.harness.model.build import budgets_of
 from recurbench.harness.plugins.registry import Plugin
 from recurbench.harness.results.record import PROTOCOL, Code, Entry, Track, digest
@@ -113,4 +113,4 @@ def _set_knobs(plugin: Plugin, section: Section, left_out: set[str] | frozenset[
 
 def _label(plugin: Plugin, knobs: Section) -> str:
     """The cell's name with the knobs that were set."""
-    return " ".join([plugin.name, *(f"{name}={shown(value)}" for name, value in knobs.items())])
+    return " ".join([plugin.name, *(f"{name}={as_override(v)}" for name, v in knobs.items())])

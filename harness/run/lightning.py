@@ -1,12 +1,52 @@
-"""What Lightning is kept from: signals that it answers in its own way, banners, and advice."""
+"""How Lightning is used, and what it is kept from: signals, clusters, banners, and advice."""
 
 import logging
 import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import torch
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.plugins.environments import (  # type: ignore[attr-defined]
+    LightningEnvironment,
+)
 from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+from recurbench.harness.config.sections import Config
+
+PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed"}
+
+
+def make_trainer(
+    config: Config, device: torch.device, folder: Path, callbacks: list[Callback]
+) -> Trainer:
+    """Lightning's trainer, which evaluates every so many steps and ends only when it is told to.
+
+    Args:
+        config: says how often it evaluates, and its precision.
+        device: what it runs on.
+        folder: the only one in which it looks for checkpoints of its own or leaves any.
+        callbacks: all of them; without any it keeps no checkpoints.
+    """
+    return Trainer(
+        # Neither Slurm's variables nor a checkpoint in the working folder may decide anything.
+        plugins=[LightningEnvironment()],
+        default_root_dir=folder,
+        accelerator="gpu" if device.type == "cuda" else "cpu",
+        devices=1,
+        precision=PRECISIONS[config.trainer.precision],  # type: ignore[arg-type]
+        max_epochs=-1,  # the recorder ends training, after a last evaluation
+        val_check_interval=config.train.eval_every,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        logger=False,
+        callbacks=callbacks,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=bool(callbacks),
+    )
 
 
 @contextmanager

@@ -5,11 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from pytorch_lightning import Callback, Trainer
+from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
-from pytorch_lightning.plugins.environments import (  # type: ignore[attr-defined]
-    LightningEnvironment,
-)
 
 from recurbench.harness.config.sections import Config
 from recurbench.harness.model.sequence_model import SequenceModel
@@ -18,7 +15,7 @@ from recurbench.harness.results.folder import BEST
 from recurbench.harness.results.record import Cost
 from recurbench.harness.run.cost import PeakMemory, Stopwatch, model_cost
 from recurbench.harness.run.environment import describe_environment
-from recurbench.harness.run.lightning import tamed
+from recurbench.harness.run.lightning import make_trainer, tamed
 from recurbench.harness.run.loggers.together import Loggers
 from recurbench.harness.run.module import SequenceModule, higher_is_better
 from recurbench.harness.run.recorder import Recorder
@@ -28,8 +25,6 @@ from recurbench.tasks.base import Task
 
 PROGRESS = "progress.pt"
 """The name of what a training is continued from."""
-
-PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed"}
 
 
 @dataclass
@@ -111,7 +106,8 @@ class Training:
         reporter = Reporter(train, self.recorder, self.title)
         with tamed():
             # Before the recorder, whose clock stands still until it is told of the next step.
-            trainer = self._trainer([resumption, *keepers, reporter])
+            callbacks = [resumption, *keepers, reporter]
+            trainer = make_trainer(self.config, self.device, self.unfinished, callbacks)
             # Pass loaders: `fit(datamodule=...)` would set the data up again.
             batches = self.task.train_dataloader().since(resumption.step)
             trainer.fit(self.module, batches, self.task.val_dataloader())
@@ -124,26 +120,8 @@ class Training:
         self.module.splits = ["val", "test", *(f"test_{name}" for name in extra)]
         loaders = [self.task.val_dataloader(), self.task.test_dataloader(), *extra.values()]
         with tamed():
-            self._trainer([]).test(self.module, loaders, verbose=False)
-
-    def _trainer(self, callbacks: list[Callback]) -> Trainer:
-        return Trainer(
-            # Neither Slurm's variables nor a checkpoint in the working folder may decide anything.
-            plugins=[LightningEnvironment()],
-            default_root_dir=self.unfinished,
-            accelerator="gpu" if self.device.type == "cuda" else "cpu",
-            devices=1,
-            precision=PRECISIONS[self.config.trainer.precision],  # type: ignore[arg-type]
-            max_epochs=-1,  # the recorder ends training, after a last evaluation
-            val_check_interval=self.config.train.eval_every,
-            check_val_every_n_epoch=None,
-            num_sanity_val_steps=0,
-            logger=False,
-            callbacks=callbacks,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            enable_checkpointing=bool(callbacks),
-        )
+            trainer = make_trainer(self.config, self.device, self.unfinished, callbacks=[])
+            trainer.test(self.module, loaders, verbose=False)
 
     def cost(self) -> Cost:
         """What the training cost so far."""

@@ -6,7 +6,7 @@ import torch
 from rich.console import Console
 from rich.markup import escape
 
-from recurbench.harness.console import shown
+from recurbench.harness.console import as_override
 from recurbench.harness.model.sizes import state_size
 from recurbench.harness.plugins.registry import Plugin, registry
 
@@ -34,7 +34,7 @@ def _print_plugin(console: Console, plugin: Plugin) -> None:
         console.print(f"    {escape(line)}", soft_wrap=True)
     for knob in plugin.knobs:
         section = f"logger.{plugin.name}" if plugin.kind == "logger" else plugin.kind
-        setting = escape(f"{section}.{knob.name}={shown(knob.default)}")
+        setting = escape(f"{section}.{knob.name}={as_override(knob.default)}")
         console.print(f"    {setting}  [dim]{escape(knob.type_name)}[/]", soft_wrap=True)
 
 

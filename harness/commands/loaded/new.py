@@ -81,7 +81,7 @@ def write_plugin(kind: str, name: str, out_of_tree: Path | None) -> None:
         UserError: the name cannot be one, a file is there already, or there is no checkout.
     """
     chosen = KINDS[kind]
-    _check_name(chosen, name)
+    _require_free_name(chosen, name)
     files = _package(chosen, name, out_of_tree) if out_of_tree else _in_tree(chosen, name)
     install = [f"pip install -e {shlex.quote(_shown(out_of_tree))}"] if out_of_tree else []
     _write(files)
@@ -99,7 +99,7 @@ def write_plugin(kind: str, name: str, out_of_tree: Path | None) -> None:
         say(f"  {command}")
 
 
-def _check_name(kind: Kind, name: str) -> None:
+def _require_free_name(kind: Kind, name: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
         raise UserError(
             f"{name}: a {kind.name}'s name is of a-z, 0-9 and single _, as in my_{kind.name}"

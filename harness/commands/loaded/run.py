@@ -1,4 +1,4 @@
-"""Checks every job of a command line, then hands it to Hydra."""
+"""Refuses a command line with a job that cannot work, or hands it to Hydra."""
 
 import json
 import os
@@ -25,8 +25,9 @@ from recurbench.harness.model.build import budgets_of, build_task, make_cell
 from recurbench.harness.plugins.errors import refusals_of
 from recurbench.harness.results.folder import ResultsFolder
 from recurbench.harness.run.device import choose_device
-from recurbench.harness.run.execute import Outcome, execute, require_writable
+from recurbench.harness.run.execute import execute
 from recurbench.harness.run.loggers.together import Loggers
+from recurbench.harness.run.outcome import Outcome, require_writable
 
 MULTIRUN = {"-m", "--multirun"}
 QUESTIONS = {"--cfg", "-c", "--info", "-i", "--hydra-help", "--resolve", "--package", "-p"}

@@ -23,7 +23,14 @@ def logger_of(name: str) -> Plugin:
 
 
 class Loggers:
-    """All loggers of a run; an error of one ends that one with a warning, and nothing else."""
+    """All loggers of a run; an error of one ends that one with a warning, and nothing else.
+
+    Attributes:
+        entries: the record's `logger` section.
+
+    Raises:
+        UserError: a logger is unknown or refuses its options.
+    """
 
     def __init__(self, config: Config) -> None:
         self._open: dict[str, Logger] = {}
@@ -33,7 +40,10 @@ class Loggers:
             for knob in plugin.knobs:
                 if reason := knob.complaint(f"logger.{name}.{knob.name}", options[knob.name]):
                     raise UserError(reason)
-            self._open[name] = plugin.cls(**options)
+            try:
+                self._open[name] = plugin.cls(**options)
+            except Exception as error:  # a plugin may raise anything
+                raise UserError(f"logger={name}: {first_line(error)}") from error
 
     @property
     def offline(self) -> str | None:
@@ -51,8 +61,9 @@ class Loggers:
         """Shows a point of the curve in every logger."""
         self._each("log", lambda logger: logger.log(step, point))
 
-    def finish(self, summary: Point, completed: bool) -> None:
-        """Closes every logger."""
+    def finish(self, results: dict[str, Point], completed: bool) -> None:
+        """Shows the metrics of every split as `test/accuracy` and closes every logger."""
+        summary = {f"{split}/{k}": v for split, found in results.items() for k, v in found.items()}
         self._each("finish", lambda logger: logger.finish(summary, completed))
 
     def _each(self, action: str, call: Any) -> None:

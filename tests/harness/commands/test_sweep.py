@@ -9,7 +9,7 @@ from hydra.core.config_store import ConfigStore
 
 from recurbench.harness.commands.loaded.run import run_jobs as run
 from recurbench.harness.errors import UserError
-from recurbench.harness.run.execute import Outcome
+from recurbench.harness.run.outcome import Outcome
 
 FRAGILE = '''
 """A cell that fails on request."""

@@ -10,7 +10,7 @@ from torch import nn
 from recurbench.cells.attention_gru import AttentionGRU
 from recurbench.cells.base import CellError
 from recurbench.cells.gru import GRU
-from recurbench.harness.config.budgets import count_parameters
+from recurbench.harness.config.budgets import BUDGETS, count_parameters
 from recurbench.harness.config.sections import ModelConfig
 from recurbench.harness.errors import UserError
 from recurbench.harness.model.budget import TOLERANCE, solve_hidden_size
@@ -144,6 +144,19 @@ def test_a_knob_that_no_size_suits_is_the_cells_own_error():
     variant.knobs = {"window": 0}
     with pytest.raises(CellError, match="window must be at least 1, not 0"):
         variant.solve(100_003)
+
+
+def test_another_budget_is_solved_by_what_it_measures(monkeypatch):
+    monkeypatch.setitem(BUDGETS, "units", lambda model: sum(c.hidden_size for c in model.cells))
+    variant = Variant("in fours")
+    assert solve_hidden_size("units", 48, variant.cell, variant.model) == 24
+
+
+def test_a_budget_that_no_size_changes_is_refused_instead_of_searched_for_ever(monkeypatch):
+    monkeypatch.setitem(BUDGETS, "layers", lambda model: len(model.cells))
+    variant = Variant("gru")
+    with pytest.raises(UserError, match=r"^budget\.layers=9: it stays at 2 whatever "):
+        solve_hidden_size("layers", 9, variant.cell, variant.model)
 
 
 def test_a_shared_parameter_counts_once_and_a_frozen_one_not_at_all():

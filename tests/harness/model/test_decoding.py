@@ -15,8 +15,9 @@ from recurbench.harness.config.sections import ModelConfig, OptimizerConfig, Tra
 from recurbench.harness.model.decoding import decode, itself, likeliest
 from recurbench.harness.model.sequence_model import SequenceModel
 from recurbench.harness.plugins.registry import registry
-from recurbench.harness.run.execute import Outcome, execute
+from recurbench.harness.run.execute import execute
 from recurbench.harness.run.module import SequenceModule, higher_is_better
+from recurbench.harness.run.outcome import Outcome
 from recurbench.tasks.base import Batch, Batches, FreeRun, Predictor, Task, TaskSpec, generator
 from recurbench.tasks.common.metrics import classification_metrics
 

@@ -66,11 +66,3 @@ def test_a_checkpoint_of_lightnings_in_the_working_folder_is_not_loaded(
 ) -> None:
     (workplace / "hpc_ckpt_1.ckpt").write_bytes(b"nothing that could be loaded")
     assert execute(configure(*small)).status == "completed"
-
-
-def test_a_study_is_a_name_in_the_record(
-    configure: Callable, small: list, workplace: Path, read_records: Callable
-) -> None:
-    execute(configure("study=mine", *small))
-    (record,) = read_records()
-    assert record["study"] == "mine"

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from recurbench.harness.cli import main
-from recurbench.harness.run.execute import Outcome, execute
+from recurbench.harness.run.execute import execute
+from recurbench.harness.run.outcome import Outcome
 from recurbench.harness.run.recorder import Recorder
 from recurbench.harness.run.training import PROGRESS
 

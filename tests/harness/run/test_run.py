@@ -258,6 +258,14 @@ def test_a_budget_sets_the_hidden_size_that_the_record_tells(
     assert record["cell"]["hidden_size"] != 8
 
 
+def test_a_study_is_a_name_in_the_record(
+    configure: Callable, small: list, workplace: Path, read_records: Callable
+) -> None:
+    execute(configure("study=mine", *small))
+    (record,) = read_records()
+    assert record["study"] == "mine"
+
+
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [

@@ -1,6 +1,9 @@
-"""`recurbench list` shows what a person needs to choose a task."""
+"""`recurbench list` shows what a person needs to choose a cell or task, and what is broken."""
 
 import re
+from pathlib import Path
+
+import pytest
 
 from recurbench.harness.cli import main
 
@@ -37,3 +40,14 @@ def test_what_a_task_does_not_say_is_left_out(plugin_folder, capsys):
     assert main(["list", "tasks"]) == 0
     lines = entry(capsys.readouterr().out, "bare").splitlines()
     assert lines == ["bare  Says nothing of itself.", f"    {plugin_folder / 'bare.py'}"]
+
+
+def test_list_shows_cells_and_tasks_with_knobs_and_what_is_broken(
+    plugin_folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (plugin_folder / "crooked.py").write_text("import nothing_of_that_name\n")
+    assert main(["list"]) == 0
+    output = capsys.readouterr().out
+    for words in ("cell.reset_after=true", "task.dataset=stdlib", "cells/lstm.py", "additive|dot"):
+        assert words in output
+    assert re.search(r"not usable .*crooked\.py.*crooked\.py:1.*nothing_of_that_name", output)

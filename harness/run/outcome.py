@@ -1,0 +1,155 @@
+"""How a run ended: its record, written, and the line that says it."""
+
+import traceback
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from recurbench.harness.config.sections import Config
+from recurbench.harness.errors import UserError
+from recurbench.harness.results.archive import find_completed
+from recurbench.harness.results.folder import ResultsFolder, make_writable
+from recurbench.harness.results.record import Failure, Record, Status, write
+from recurbench.harness.run.environment import describe_environment
+from recurbench.harness.run.identity import Identity
+from recurbench.harness.run.recorder import DivergedError
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended, for the person who started it.
+
+    Attributes:
+        status: a record's status, `skipped`, or `refused` (nothing was written).
+        line: one line that says it.
+        val: the primary metric on validation, if the run completed.
+        offline: folder of the wandb run that waits to be uploaded, if there is one.
+    """
+
+    status: str
+    line: str
+    val: float | None = None
+    offline: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a completed record."""
+        return self.status in ("completed", "skipped")
+
+
+def record_of(
+    config: Config,
+    identity: Identity,
+    device: torch.device,
+    started: str,
+    error: Exception | None,
+    **reached: Any,
+) -> Record:
+    """A record of what was asked for and, if the run got so far, of what was reached.
+
+    Args:
+        config: with all that was left open settled.
+        identity: the run's.
+        device: what it ran on.
+        started: when, as `now` says it.
+        error: what ended the run early.
+        reached: fields of the record that the run came to.
+    """
+    sections = identity.sections
+    unknown: dict[str, Any] = {
+        "primary": None, "references": {}, "metrics": {}, "curve": [], "cost": None, "logger": [],
+    }  # fmt: skip
+    return Record(
+        run_id=identity.run_id,
+        status=_status_of(error),
+        seed=config.seed,
+        study=config.study,
+        track=identity.track,
+        entry=identity.entry,
+        code=identity.code,
+        cell=sections["cell"],
+        task=sections["task"],
+        model=sections["model"],
+        optimizer=sections["optimizer"],
+        train=sections["train"],
+        budget=sections["budget"],
+        environment=describe_environment(device, config.trainer),
+        started_at=started,
+        finished_at=now(),
+        error=None
+        if error is None
+        else Failure(
+            type=type(error).__name__,
+            message=str(error),
+            traceback="".join(traceback.format_exception(error)),
+        ),
+        **(unknown | reached),
+    )
+
+
+def write_record(record: Record, config: Config) -> Outcome:
+    """Writes a record, but never over that of a completed run, and says what is in it.
+
+    Raises:
+        UserError: the folder cannot be written to.
+    """
+    folder = ResultsFolder(Path(config.results_dir))
+    path = folder.record(record.task["name"], record.cell["name"], record.run_id)
+    title = title_of(record.task["name"], record.entry.label, record.seed)
+    require_writable(path.parent)
+    other = None if config.rerun else find_completed(folder.runs, path, record.run_id)
+    if other is None:
+        write(path, record)
+    elif record.status != "completed":
+        line = f"skipped    {title}: completed by another process meanwhile, see {path}"
+        return Outcome("skipped", line, other.score("val"))
+    line = f"{record.status:<10} {title}: {_result(record)}, {path}"
+    return Outcome(record.status, line, record.score("val"))
+
+
+def require_writable(folder: Path) -> None:
+    """Refuses a folder that records could not be written to, before anything is trained.
+
+    Raises:
+        UserError: names the folder and the reason.
+    """
+    try:
+        make_writable(folder)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}; set results_dir") from error
+
+
+def title_of(task: str, label: str, seed: int) -> str:
+    """A run in a few words."""
+    return f"{task} · {label} · seed {seed}"
+
+
+def now() -> str:
+    """The time of day, as records hold it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _status_of(error: Exception | None) -> Status:
+    if error is None:
+        return "completed"
+    if isinstance(error, DivergedError):
+        return "diverged"
+    out_of_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    if out_of_memory or "can't allocate memory" in str(error):  # torch's error on a CPU
+        return "out_of_memory"
+    return "failed"
+
+
+def _result(record: Record) -> str:
+    """Score, references and time, or what went wrong."""
+    if record.error is not None:
+        return f"{record.error.type}: {record.error.message.partition(chr(10))[0]}"
+    assert record.primary is not None
+    assert record.cost is not None
+    references = ", ".join(f"{key} {value:.4g}" for key, value in record.references.items())
+    score = record.metrics["test"][record.primary.name]
+    seconds = record.cost.train_seconds
+    return f"test {record.primary.name} {score:.4g} ({references}) in {seconds:.1f} s"
