@@ -1,4 +1,4 @@
-"""Where a task's data comes from: a source that makes it, or one that has it recorded."""
+"""Sources of a task's data: some make it, others read what was recorded."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from recurbench.tasks.common.sequences import Sequences
 
 
 class Source(ABC):
-    """The data of a task, loaded.
+    """What a task asks of its data, which is loaded when the source is made.
 
     Attributes:
         spec: what the model around a cell must know.
@@ -39,7 +39,7 @@ class Source(ABC):
         """A hash of the data; the same for every seed."""
 
     def predictors(self, task: Task) -> dict[str, Predictor]:
-        """References that only data of this source can have."""
+        """The references that have to know this source, by their names; none by default."""
         return {}
 
 
@@ -62,7 +62,7 @@ class FromSource(Task):
         return self.source.spec
 
     def fingerprint(self) -> str:
-        """The source's."""
+        """That of the source's data."""
         return self.source.fingerprint()
 
     def train_dataloader(self) -> Batches:
@@ -83,7 +83,7 @@ class FromSource(Task):
         return {name: batches for name, batches in splits if name not in ("val", "test")}
 
     def predictors(self) -> dict[str, Predictor]:
-        """The source's."""
+        """Those that the source has."""
         return self.source.predictors(self)
 
 
@@ -131,7 +131,7 @@ class Drawn(Source):
         return Batches(make)
 
     def fingerprint(self) -> str:
-        """Of every evaluation split and the first training batch of 32 at seed 0."""
+        """A hash of every evaluation split and the first training batch of 32 at seed 0."""
         return hash_data(*map(list, self.splits.values()), self.training(32, 0).make(0))
 
     def _evaluation(self, split: str, size: int, count: int) -> Batches:
@@ -176,5 +176,5 @@ class Recorded(Source):
         return self.train.epochs(batch_size, self.task, "train", seed)
 
     def fingerprint(self) -> str:
-        """Of what was learnt, of training and of the evaluation splits."""
+        """A hash of what was learnt, of the training sequences and of the evaluation splits."""
         return hash_data(*self.learnt, self.train, *map(list, self.splits.values()))

@@ -67,7 +67,8 @@ def read_idx(path: Path, dimensions: int) -> Tensor:
     as four bytes, the highest first, and the numbers.
 
     Raises:
-        TaskError: the file is missing, empty, damaged has other numbers or other dimensions.
+        TaskError: the file is missing, empty or damaged, or holds other numbers than bytes or other
+            dimensions.
     """
     try:
         content = path.read_bytes()

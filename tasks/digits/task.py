@@ -28,7 +28,7 @@ from recurbench.tasks.digits.idx_files import Image, read_images, write_idx
 Dataset = Literal["digits", "file"]
 
 RIDGE = 1.0
-"""What the linear baseline adds to the squared sums of pixels."""
+"""What the linear baseline adds to the sums of the pixels' squares."""
 
 
 class Digits(Classification):
@@ -110,7 +110,7 @@ class Digits(Classification):
         return pixels[..., None].float() / brightest
 
     def fingerprint(self) -> str:
-        """Of all images and labels, in the order of their pixels."""
+        """A hash of all labels and images, their pixels in the order in which they are read."""
         return hash_data(self.labels, self._train, self._val, self._test)
 
     def train_dataloader(self) -> Batches:
@@ -182,7 +182,7 @@ def bundled_digits() -> Splits[Image]:
 
 
 def labels_of(splits: Splits[Image]) -> list[int]:
-    """The labels of the train split, sorted; checks that the images of all splits are alike.
+    """The labels of the train split, sorted; checks that all images have one of them and one size.
 
     Raises:
         TaskError: there is only one label, another split has one that is not among them, or images

@@ -16,7 +16,7 @@ PENALTY = 1e-3
 """Of `Ridge`, in mean variances of a window's values."""
 
 LARGEST = 2**24
-"""Numbers that `Ridge` is fitted on at most."""
+"""The most numbers that `Ridge` is fitted on."""
 
 
 class ForecastError(Metric):
@@ -69,7 +69,7 @@ def forecast_figures(train: Tensor, season: int, columns: Sequence[str]) -> Metr
 
     Args:
         train: the rows `(n, C)` of the train split in their own units.
-        season: rows after which the series about repeats.
+        season: rows after which the series roughly repeats.
         columns: their names.
     """
     equal = torch.full((len(columns),), 1 / len(columns), dtype=torch.float64)
@@ -96,7 +96,7 @@ def naive_forecasts(inputs: Tensor, horizon: int, season: int) -> dict[str, Tens
     Args:
         inputs: windows `(B, W, C)`, standardised.
         horizon: H, rows to forecast.
-        season: rows after which the series about repeats.
+        season: rows after which the series roughly repeats.
 
     Returns:
         Forecasts `(B, H, C)`: `mean`, which is 0; `repeat_last`, the last row;
@@ -117,14 +117,14 @@ def naive_forecasts(inputs: Tensor, horizon: int, season: int) -> dict[str, Tens
 class Ridge:
     """The linear forecast with the least squares on the train split, plus a small penalty.
 
-    Every value of the horizon is a weighted sum of all values of the window and a constant. Of a
-    split with very many or wide windows it takes as many, evenly spaced, as `LARGEST` allows.
+    Every value of the horizon is a weighted sum of all values of the window and a constant. If the
+    windows of the split hold more numbers than `LARGEST`, fewer windows are used, evenly spaced.
 
     Args:
         rows: the train split `(rows, C)`, standardised.
         window: W.
         horizon: H.
-        centred: count each window, and what followed it, from the window's own mean.
+        centred: subtract the mean of each window from it and from what followed it.
     """
 
     def __init__(self, rows: Tensor, window: int, horizon: int, *, centred: bool = False) -> None:

@@ -71,7 +71,7 @@ def lorenz(points: int) -> Series:
     One point per 0.05 units of time, by Runge-Kutta steps of 0.01, from (1, 1, 1); the first 50
     units are dropped. Errors grow e-fold in about 22 points (the largest Lyapunov exponent is 0.906
     per unit). A turn round a wing takes about 15: there the autocorrelation of z over 3,000 points
-    peaks (0.51); x and y, which change wings, repeat after no time.
+    peaks (0.51); x and y change between the wings and do not repeat.
     """
     per_point, step, washout = 5, 0.01, 1000
 
@@ -134,7 +134,7 @@ def require_variation(train: Tensor, season: int, columns: Sequence[str], source
 
     Args:
         train: the rows `(n, columns)` of the train split.
-        season: rows after which the series about repeats.
+        season: rows after which the series roughly repeats.
         columns: their names.
         source: where they come from.
 

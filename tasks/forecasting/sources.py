@@ -1,4 +1,4 @@
-"""Where series come from, equations or tables, and where their splits end."""
+"""Where series come from, equations or tables, and how they are split."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from recurbench.tasks.forecasting.series import Series, lorenz, mackey_glass, re
 EQUATIONS = {"mackey_glass": mackey_glass, "lorenz": lorenz}
 
 POINTS = 3000
-"""Of an equation."""
+"""How many points of an equation are used."""
 
 ETTH1_SPLIT = 8640, 11520, 14400
 """Where the splits end: 12, 4 and 4 months of 30 days in hours; later rows are not used."""
@@ -32,14 +32,14 @@ class SeriesSource(ABC):
 
     @abstractmethod
     def read(self) -> Series:
-        """The series that is trained on and, but for splits with a table of their own, split."""
+        """The series for training and for all splits that have no table of their own."""
 
     def ends(self, rows: int) -> tuple[int, int, int]:
-        """Where train, val and test end; 7, 1 and 2 tenths, unless a source says otherwise."""
+        """Where train, val and test end: they have 7, 1 and 2 tenths of the rows."""
         return rows * 7 // 10, rows * 8 // 10, rows
 
     def own_table(self, split: str, columns: Sequence[str]) -> tuple[Path, Tensor] | None:
-        """The table that `val` or `test` has of its own, if it has one."""
+        """The path and rows of the table that `val` or `test` has of its own; None without one."""
         return None
 
 
@@ -50,7 +50,7 @@ class Equation(SeriesSource):
         self.place = name
 
     def read(self) -> Series:
-        """As many points as all equations have."""
+        """The first `POINTS` points."""
         return EQUATIONS[str(self.place)](POINTS)
 
 
@@ -83,13 +83,13 @@ class OwnTable(SeriesSource):
         return read_csv(Path(self.place), self.columns, self.time_column)
 
     def ends(self, rows: int) -> tuple[int, int, int]:
-        """As ever, but a split with a table of its own takes nothing of this one."""
+        """As usual, but training takes the rows of a split that has a table of its own."""
         test_tenths = 0 if self.tables["test"] else 2
         val_tenths = 0 if self.tables["val"] else 1
         return rows * (10 - val_tenths - test_tenths) // 10, rows * (10 - test_tenths) // 10, rows
 
     def own_table(self, split: str, columns: Sequence[str]) -> tuple[Path, Tensor] | None:
-        """The columns that are trained on, of the split's table."""
+        """The split's own table, with the columns that are trained on."""
         path = self.tables[split]
         if path is None:
             return None
@@ -106,7 +106,10 @@ class Needs:
     batch_size: int
 
     def split(self, source: SeriesSource, series: Series) -> dict[str, Tensor]:
-        """The rows of each split, after those of the split before that its windows reach back to.
+        """Cuts a series into splits.
+
+        Val and test begin with the last `window` rows of the split before, unless they have a table
+        of their own.
 
         Raises:
             TaskError: a split holds no batch of windows or no season (train), or no horizon.

@@ -44,10 +44,10 @@ Method = Literal["direct", "recursive"]
 Zero = Literal["train", "window"]
 
 SEASONS = {"mackey_glass": 50, "lorenz": 15, "etth1": 24, "file": 1}
-"""Rows after which each dataset about repeats, unless `season` says otherwise."""
+"""Rows after which each dataset roughly repeats, unless `season` says otherwise."""
 
 PLOTTED = 4
-"""Windows and, at most, columns of a plot."""
+"""How many windows a plot shows, and at most how many columns."""
 
 
 class Forecasting(Task):
@@ -65,15 +65,15 @@ class Forecasting(Task):
         ([[1.0, 2.0, 3.0], [2.0, 3.0, 4.0]], [[4.0, 5.0], [5.0, 6.0]])
 
     With `method=direct` the model says all rows of the horizon at once, after the window's last.
-    With `method=recursive` it says at each step the row that comes next, in training of the right
-    rows so far, over window and horizon; its forecast continues the window by its own rows, and
-    the same figures judge it. `step_mse` is then the error of one step from the right rows, over
-    all steps of the windows.
+    With `method=recursive` it predicts the next row at each step. In training it is given the right
+    rows, through window and horizon; to forecast, it reads the window and then its own predictions.
+    The same figures judge both methods. `step_mse` of `recursive` is the error of the next row when
+    all rows so far are right, over all steps of window and horizon.
 
     The splits follow each other in time: the first 70 % train, the next 10 % validate, the last
-    20 % test. Targets stay inside their split; the windows of the first ones reach back into the
-    split before, as is the custom for ETT (and with them what `step_mse` is of). Training takes all
-    windows of the train split in a new random order each epoch.
+    20 % test. The rows to forecast stay inside their split. The first windows of val and test reach
+    back into the split before, as is the custom for ETT, so that `step_mse` counts those rows too.
+    Training takes all windows of the train split in a new random order each epoch.
 
     Args:
         dataset: `mackey_glass` and `lorenz`, 3,000 points of chaotic equations, of one and three
@@ -88,10 +88,10 @@ class Forecasting(Task):
         window: rows that the model sees.
         horizon: rows that it forecasts.
         method: how it forecasts them.
-        season: rows after which the series about repeats, for MASE and `repeat_season`; by default
-            50 (`mackey_glass`), 15 (`lorenz`), 24 (`etth1`) or 1 (`file`).
-        zero: what standardised values are counted from: the mean of the `train` split, or that of
-            each `window`, for series whose level drifts (the centring of Kim et al., "Reversible
+        season: rows after which the series roughly repeats, for MASE and `repeat_season`; by
+            default 50 (`mackey_glass`), 15 (`lorenz`), 24 (`etth1`) or 1 (`file`).
+        zero: which mean is subtracted from standardised values: that of the `train` split, or that
+            of each `window`, for series whose level drifts (the centring of Kim et al., "Reversible
             instance normalization", 2022). Errors are in the same units either way.
         plot: put a picture of some forecasts on test beside the record; it needs matplotlib.
 
@@ -181,13 +181,13 @@ class Forecasting(Task):
         return F.mse_loss(outputs, targets.flatten(1))
 
     def metrics(self) -> MetricCollection:
-        """The figures of forecasts or, if those are free runs, `step_mse`."""
+        """The figures of forecasts; with `method=recursive`, `step_mse` alone."""
         if self.method == "recursive":
             return MetricCollection({"step_mse": MeanSquaredError()})
         return self._figures()
 
     def free_run_metrics(self) -> MetricCollection:
-        """The figures of forecasts, if they are free runs."""
+        """With `method=recursive`, the figures of forecasts."""
         return self._figures() if self.method == "recursive" else MetricCollection({})
 
     def free_run(self, batch: Batch) -> FreeRun | None:

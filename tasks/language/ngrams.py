@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 PRIOR = 100.0
-"""How many occurrences of a context the unigram weighs as much as, in the bigram's mixture."""
+"""The unigram weighs as much as this many occurrences of a context in the bigram's mixture."""
 
 
 class NGrams:
@@ -37,12 +37,12 @@ class NGrams:
         self.pairs, self.pair_counts = (text[:-1] * classes + text[1:]).unique(return_counts=True)
 
     def uniform(self, before: Tensor, after: Tensor) -> Tensor:
-        """All symbols alike."""
+        """All symbols are equally likely."""
         shape = torch.broadcast_shapes(before.shape, after.shape)
         return torch.full(shape, -math.log(self.classes), dtype=torch.float64)
 
     def unigram(self, before: Tensor, after: Tensor) -> Tensor:
-        """Each symbol by how often it occurs."""
+        """The more often a symbol occurs, the likelier it is."""
         return (
             self.probabilities[after]
             .log()
@@ -50,7 +50,7 @@ class NGrams:
         )
 
     def bigram(self, before: Tensor, after: Tensor) -> Tensor:
-        """Each symbol by how often it follows the one before."""
+        """The more often a symbol follows the one before, the likelier it is."""
         wanted = before * self.classes + after
         place = torch.searchsorted(self.pairs, wanted).clamp(max=len(self.pairs) - 1)
         seen = torch.where(self.pairs[place] == wanted, self.pair_counts[place], 0)

@@ -33,7 +33,7 @@ from recurbench.tasks.language.streams import evaluation_streams, training_strea
 Dataset = Literal["stdlib", "shakespeare", "file"]
 
 HELD_OUT = 5
-"""Percent of a text that each evaluation split takes which has no file of its own."""
+"""The share of a text, in percent, for each evaluation split without a file of its own."""
 
 
 class Language(Generative, Classification):
@@ -45,10 +45,10 @@ class Language(Generative, Classification):
         input    t o _ b
         target   o _ b e
 
-    Words are, with `words=punctuation`, runs of letters and digits, and each mark by itself; with
-    `words=whitespace`, what stands between spaces, and an `<eos>` for each line end, as in the
-    results on Penn Treebank (Mikolov et al., "Recurrent neural network based language model",
-    2010). Their perplexities are not to be compared, nor those of different vocabularies.
+    With `words=punctuation`, a word is a run of letters and digits, or a single mark. With
+    `words=whitespace`, a word is what stands between spaces, and each line ends with `<eos>`, as in
+    the results on Penn Treebank (Mikolov et al., "Recurrent neural network based language model",
+    2010). Do not compare perplexities of the two, nor those of different vocabularies.
 
         >>> Language(level="word").symbols.cut("Alas, poor Yorick!")
         ['Alas', ',', 'poor', 'Yorick', '!']
@@ -60,20 +60,20 @@ class Language(Generative, Classification):
     taken as a ring that every epoch cuts at another place, drawn from the seed. Evaluation reads
     each transition of a split once, in `eval_streams` streams with the state carried all the way.
 
-    `default_references` are of `dataset=stdlib` on Python 3.11; each version of Python has another
-    text.
+    `default_references` hold for `dataset=stdlib` on Python 3.11; every version of Python has other
+    help topics.
 
     Args:
         dataset: `stdlib`, the help topics of Python's pydoc; `shakespeare`, the 1.1 million
             characters of Karpathy's char-rnn (2015); `file`, UTF-8 texts of one's own.
-        file: with `dataset=file`, the text to train on. Its last 5 % test, unless there is a
-            `test_file`, and the 5 % before them validate, unless there is a `val_file`.
+        file: with `dataset=file`, the text to train on. Its last 5 % are for test, unless there is
+            a `test_file`; the 5 % before them are for validation, unless there is a `val_file`.
         val_file: a text for validation.
         test_file: a text for test.
         level: what a symbol is.
         words: how a text is cut at word level.
         length: steps of a training batch, through which gradients flow.
-        min_count: how often a symbol must occur in the train split to be known; all others are
+        min_count: how often a symbol must occur in the train split to be known; all others become
             one symbol, `<unk>`.
         max_vocabulary: how many of the most frequent symbols are known beside `<unk>`.
         eval_streams: rows of an evaluation batch; each starts without a state once.
@@ -143,7 +143,7 @@ class Language(Generative, Classification):
         return metrics
 
     def references(self) -> dict[str, float]:
-        """What counts of the train split score; see `NGrams`."""
+        """The scores of models that count the symbols of the train split; see `NGrams`."""
         before, after = self.test_ids[:-1], self.test_ids[1:]
         nats = {name: -model(before, after).mean().item() for name, model in self._models().items()}
         if self.level == "character":
@@ -151,7 +151,7 @@ class Language(Generative, Classification):
         return {name: math.exp(value) for name, value in nats.items()}
 
     def predictors(self) -> dict[str, Predictor]:
-        """The models of `references`, whose outputs are the log-probabilities of all symbols."""
+        """The models of `references`; their outputs are the log-probabilities of all symbols."""
         every = torch.arange(len(self.vocabulary))
 
         def player(model: Callable[[Tensor, Tensor], Tensor]) -> Predictor:

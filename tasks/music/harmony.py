@@ -33,9 +33,9 @@ UP = 0.75
 def draw(pieces: int, frames: int, beat: int, source: torch.Generator) -> Tensor:
     """New pieces `(B, T, KEYS)`, 1 where a key sounds.
 
-    A piece stays in one of the twelve major keys, all alike, and begins on its tonic chord. Every
-    `beat` frames another chord comes, by `FOLLOWS`: its root in the bass, its three tones above.
-    The tune begins on any tone of each chord and then goes up or down its tones, round and round.
+    A piece is in one of the twelve major keys, all equally likely, and begins on its tonic chord.
+    Every `beat` frames the chord changes, by `FOLLOWS`: its root is in the bass, its three tones
+    above. The tune begins each chord on any of its tones and then goes up or down, round and round.
     """
     chords = torch.zeros(pieces, -(-frames // beat), dtype=torch.long)
     for place in range(1, chords.shape[1]):
@@ -61,10 +61,10 @@ def draw(pieces: int, frames: int, beat: int, source: torch.Generator) -> Tensor
 
 
 def next_frame(pieces: PackedSequence, beat: int) -> Tensor:
-    """How likely each key is to sound next `(N, KEYS)`, given all frames so far of a piece.
+    """How likely each key is to sound next `(N, KEYS)`, given the frames of its piece so far.
 
-    The key is heard in a piece's first frame, the chord and the tone of the tune in its last, and
-    where in the beat one is follows from the number of frames.
+    The first frame tells in which major key the piece is, the last one the chord and the tone of
+    the tune, and the number of frames the place in the beat.
     """
     frames = pieces.data
     steps = torch.arange(len(pieces.batch_sizes)).repeat_interleave(pieces.batch_sizes)

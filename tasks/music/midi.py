@@ -26,7 +26,7 @@ _NOTE_ON, _NOTE_OFF, _META, _SET_TEMPO, _END_OF_TRACK = 0x90, 0x80, 0xFF, 0x51, 
 
 
 def write_midi(roll: Tensor, path: Path) -> None:
-    """Writes frames `(T, KEYS)`; a key that sounds in frames on end is held, not struck again.
+    """Writes frames `(T, KEYS)`; a key that goes on sounding is held, not struck again.
 
     Raises:
         OSError: the file cannot be written.
@@ -55,7 +55,7 @@ def midi(roll: Tensor) -> bytes:
 
 
 def _event(ticks: int, *content: int) -> bytes:
-    """An event so many ticks after the one before."""
+    """An event, some ticks after the one before."""
     return _variable_length(ticks) + bytes(content)
 
 

@@ -88,7 +88,7 @@ class FrameAccuracy(Metric):
 
 
 def count_keys(rolls: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """How often each key sounds, with one more frame of either kind counted than there are.
+    """How often each key sounds, as if one more frame with it and one without it had been seen.
 
     Returns:
         Shares of all frames `(KEYS,)`, and of the frames after those where the key was silent
@@ -116,7 +116,7 @@ def read_rolls(path: Path) -> Splits[Tensor]:
     0 and 1.
 
     Raises:
-        TaskError: the file or one of its pieces is not that; the message names both.
+        TaskError: the file is not laid out so, or a piece is damaged; the message says where.
     """
     # SciPy takes a while to import, and no other dataset needs it.
     from scipy.io import loadmat

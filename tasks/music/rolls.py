@@ -14,11 +14,11 @@ from recurbench.tasks.common.files import Splits
 from recurbench.tasks.common.sequences import Sequences
 
 EVAL_PIECES = 16
-"""Pieces of an evaluation batch: whole ones, of up to thousands of frames."""
+"""How many pieces an evaluation batch has: they are whole, of up to thousands of frames."""
 
 
 def as_sequences(pieces: Sequence[Tensor] | Tensor) -> Sequences:
-    """All frames but the last of each piece, and all but the first as their targets."""
+    """Each piece without its last frame; the targets are the piece without its first frame."""
     padded = pad_sequence(list(pieces), batch_first=True)
     lengths = torch.tensor([len(piece) - 1 for piece in pieces])
     return Sequences(padded[:, :-1], lengths, padded[:, 1:], per_step=True)
@@ -42,7 +42,7 @@ def evaluation(sequences: Sequences) -> Batches:
 
 
 def windows(pieces: Sequence[Tensor], frames: int | None) -> list[Tensor]:
-    """Pieces cut so that some frames are left to predict in each; None leaves them whole.
+    """Cuts pieces so that a number of frames is predicted in each; None leaves them whole.
 
     A window's first frame is the last of the window before, so that each frame but a piece's first
     is predicted once.
@@ -57,7 +57,7 @@ def windows(pieces: Sequence[Tensor], frames: int | None) -> list[Tensor]:
 
 
 def apart(splits: Splits[Tensor]) -> Splits[Tensor]:
-    """Without the pieces of a split that are in a later one too; test stays as it is."""
+    """Drops from train what is in val or test too, and from val what is in test."""
     val, test = (
         {(len(piece), piece.numpy().tobytes()) for piece in part}
         for part in (splits.val, splits.test)

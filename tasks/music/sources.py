@@ -80,12 +80,12 @@ class Harmonies(Pieces):
         return Batches(make)
 
     def fingerprint(self) -> str:
-        """Of the pieces of evaluation and the first training batch."""
+        """A hash of the pieces of evaluation and the first training batch."""
         first = list(self.training(32, 0).make(0))
         return hash_data(first, *map(list, self.sequences.values()))
 
     def predictors(self, task: Task) -> dict[str, Predictor]:
-        """All there is to know of the next frame."""
+        """`optimal`: how likely the next frame really is."""
 
         def optimal(batch: Batch) -> Tensor:
             assert isinstance(batch.inputs, PackedSequence)
@@ -106,7 +106,7 @@ class Corpus(Pieces):
         window: frames that are predicted in a training window; None reads whole pieces.
 
     Raises:
-        TaskError: the file is missing or damaged, or all pieces of a split are in a later one too.
+        TaskError: the file is missing or damaged, or train or val has no piece of its own.
     """
 
     def __init__(self, task: str, path: Path, window: int | None) -> None:
@@ -123,5 +123,5 @@ class Corpus(Pieces):
         return training(self.train, batch_size, self.task, "train", seed)
 
     def fingerprint(self) -> str:
-        """Of all pieces."""
+        """A hash of all pieces."""
         return hash_data(list(self.train), *map(list, self.sequences.values()))

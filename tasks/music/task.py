@@ -11,12 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 from torchmetrics import MetricCollection
 
-from recurbench.tasks.base import (
-    Batch,
-    Predictor,
-    TaskError,
-    generator,
-)
+from recurbench.tasks.base import Batch, Predictor, TaskError, generator
 from recurbench.tasks.common.corpora import fetch
 from recurbench.tasks.common.files import MAX_STEPS, own_files
 from recurbench.tasks.common.source import FromSource
@@ -68,11 +63,11 @@ class Music(Generative, FromSource):
         >>> task.to_text(targets.data)
         'C4 F4 A4 | D4 G4 B4'
 
-    `harmony` draws pieces at random from chords of a key (see `harmony.py`), whose best
-    possible score is known. `jsb`, `nottingham`, `muse` and `piano_midi` are the four published
-    corpora, with their own splits. Evaluation reads whole pieces; training reads windows of
-    corpora, each from a fresh state, where the papers read whole pieces too. A training piece that
-    recurs in val or test is dropped (two of Nottingham's 694 are).
+    `harmony` draws pieces at random from chords of a key (see `harmony.py`); the best possible
+    score is known. `jsb`, `nottingham`, `muse` and `piano_midi` are the four published corpora,
+    with their own splits. Evaluation reads whole pieces. Training reads corpora in windows, each
+    from a fresh state, while the papers read whole pieces there too. A training piece that is also
+    in val or test is dropped (two of Nottingham's 694 are).
 
     Args:
         dataset: where the pieces come from.
@@ -134,7 +129,7 @@ class Music(Generative, FromSource):
         return MetricCollection({"nll": FrameNLL(), "accuracy": FrameAccuracy()})
 
     def predictors(self) -> dict[str, Predictor]:
-        """What keys do on average; what each does after its last frame; what the source knows."""
+        """How often a key sounds, overall and after the frame before; and what the source knows."""
         marginal, markov = map(to_logits, count_keys(self.source.counted))
         return {
             "marginal": lambda batch: marginal.expand(len(frames(batch)), KEYS),
@@ -159,8 +154,8 @@ class Music(Generative, FromSource):
     ) -> Tensor:
         """Draws the next frames `(B, KEYS)`, each key by itself, from logits of that shape.
 
-        A temperature of 0 sounds the keys that are likelier to sound than not; of the likeliest
-        `top_k` alone any can sound.
+        At a temperature of 0, the keys sound that are more likely to sound than not. With `top_k`,
+        only the `top_k` likeliest keys can sound.
         """
         logits = outputs.float().cpu()
         chances = (logits > 0).float() if temperature == 0 else (logits / temperature).sigmoid()

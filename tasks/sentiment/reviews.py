@@ -18,7 +18,7 @@ JOINED = {"agrees": ("and",), "overturns": ("but", "yet"), "concedes": ("althoug
 """What an opinion after the first does to the verdict, and the words that join it."""
 
 _DICE = 13
-"""Random numbers that decide a clause, at most."""
+"""The most random numbers that one clause needs."""
 
 
 class Reviews:

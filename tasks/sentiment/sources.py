@@ -42,7 +42,7 @@ class Written(Drawn):
         )
 
     def predictors(self, task: Task) -> dict[str, Predictor]:
-        """One label for all, word counts of training, and the targets."""
+        """One label for all, naive Bayes on words, and the right answers."""
         train = self.reviews.draw(FITTED, self.size, generator(self.task, "naive_bayes"))
         return {
             "chance": usual_label(train, task),
@@ -90,7 +90,7 @@ class Read(Recorded):
         )
 
     def predictors(self, task: Task) -> dict[str, Predictor]:
-        """One label for all, and word counts of training."""
+        """One label for all, and naive Bayes on words."""
         return {
             "majority": usual_label(self.train, task),
             "naive_bayes": naive_bayes(self.train, len(self.vocabulary)),
@@ -108,7 +108,7 @@ def usual_label(train: Sequences, task: Task) -> Predictor:
 
 
 def read_snippets(path: Path) -> Splits[Review]:
-    """Reads lines of a number, a mean rating and a text; the text's hash splits them.
+    """Reads lines of a number, a mean rating and a text; a hash of the text decides its split.
 
     Texts rated 0 are neither good nor bad, and are left out.
     """

@@ -5,9 +5,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
-from recurbench.tasks.base import (
-    generator,
-)
+from recurbench.tasks.base import generator
 from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.corpora import fetch
 from recurbench.tasks.common.files import own_files
@@ -22,9 +20,9 @@ Dataset = Literal["grammar", "movie_snippets", "file"]
 class Sentiment(Classification, FromSource):
     """Reads a review word by word and says at its end whether it praises or condemns.
 
-    `dataset=grammar` writes reviews by the rules of `reviews.py`, so that the answer is
-    certain and words alone do not give it away: *not* and its like turn an adjective round, *but*
-    overturns the verdict so far, *although* concedes what leaves it as it is, and what is said of
+    `dataset=grammar` writes reviews by the rules of `reviews.py`, so that the answer is certain and
+    words alone do not give it away: *not* and its like turn an adjective round, *but* overturns the
+    verdict so far, *although* adds a clause that leaves the verdict as it is, and what is said of
     the popcorn, or by others, does not count. With `clauses=3`:
 
         input    the plot is far from bad but the cast is silly although the crowd is great
@@ -50,7 +48,7 @@ class Sentiment(Classification, FromSource):
         negation: the share of the grammar's clauses that are negated.
         contrast: the share of its clauses joined by *but*, *although* and their like.
         distraction: the share of its clauses that are asides, or have one.
-        min_count: how often training must have a word of a real text for it to be known.
+        min_count: how often a word of real texts must occur in training to be known.
         max_vocabulary: how many words of real texts are known, the most frequent ones.
         file: lines of one's own, for `dataset=file`.
         val_file: lines for validation; otherwise a tenth of those in `file`.

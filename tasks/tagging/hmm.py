@@ -66,13 +66,13 @@ class HiddenMarkov(NamedTuple):
 def random_model(
     states: int, emissions: int, *, stay: float, noise: float, source: torch.Generator
 ) -> HiddenMarkov:
-    """A random model that begins as it goes on: its states are always as likely as at the start.
+    """A random model in which a state is as likely at the first step as at any later one.
 
     Args:
         states: S.
         emissions: E.
-        stay: how likely a state follows on itself; the others are of random chances.
-        noise: how often a symbol says nothing, and is any one; otherwise it is one of the state's.
+        stay: how likely the next state is the same one; the chances of the others are random.
+        noise: how often a symbol is any one, whatever the state; otherwise the state draws it.
         source: the random generator.
     """
     others = _uniform_simplex(states, states - 1, source)
@@ -83,7 +83,7 @@ def random_model(
 
 
 def stationary(moves: Tensor) -> Tensor:
-    """The chances `(S,)` that a chain with moves `(S, S)` keeps."""
+    """The stationary chances `(S,)` of a chain with moves `(S, S)`."""
     states = len(moves)
     equations = torch.eye(states, dtype=moves.dtype) - moves.T
     equations[-1] = 1  # one equation follows from the others; that they sum up to 1 does not
@@ -92,7 +92,7 @@ def stationary(moves: Tensor) -> Tensor:
 
 
 def _pick(sums: Tensor, places: Tensor) -> Tensor:
-    """The choices `(...)` at places from 0 to 1, of chances with cumulative sums `(..., C)`."""
+    """The choices `(...)` at places from 0 to 1, for cumulative chances `(..., C)`."""
     return (sums[..., :-1] <= places[..., None]).sum(-1)
 
 

@@ -53,7 +53,7 @@ class Hidden(Drawn):
         )
 
     def predictors(self, task: Task) -> dict[str, Predictor]:
-        """Guesses, the likeliest state of each symbol, and the best from past or whole sequence."""
+        """Guesses, the likeliest state of a symbol, and the best from the past or the whole."""
         shares, by_symbol = self.model.initial, (self.model.initial * self.model.emissions.T).log()
         states = len(shares)
         return {
@@ -65,7 +65,7 @@ class Hidden(Drawn):
         }
 
     def exact(self) -> dict[str, float]:
-        """The references that need no sequences."""
+        """The references whose scores are known without playing them."""
         shares = self.model.initial
         return {"chance": 1 / len(shares), "majority": float(shares.max())}
 
@@ -78,7 +78,7 @@ class Hidden(Drawn):
 
 
 class Tagged(Recorded):
-    """Tokens with their labels, from files; vocabulary and labels are learnt from training.
+    """Tokens with their labels, from files; vocabulary and labels are those of training.
 
     Args:
         task: the task's name, from which the order of training follows.
@@ -125,7 +125,7 @@ class Tagged(Recorded):
         }
 
     def exact(self) -> dict[str, float]:
-        """The references that need no sequences: none."""
+        """The references whose scores are known without playing them: none."""
         return {}
 
 

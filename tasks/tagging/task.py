@@ -5,10 +5,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Lt
 
-from recurbench.tasks.base import (
-    TaskError,
-    generator,
-)
+from recurbench.tasks.base import TaskError, generator
 from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.files import own_files
 from recurbench.tasks.common.source import FromSource
@@ -49,11 +46,11 @@ class Tagging(Classification, FromSource):
         dataset: where the sequences come from.
         states: labels of the model.
         emissions: different symbols of the model.
-        stay: how likely a state of the model follows on itself.
+        stay: how likely the model stays in its state.
         noise: how often a symbol of the model is any one, whatever the state.
         min_length: steps of the model's shortest sequence.
         max_length: steps of the model's longest sequence; all lengths are equally likely.
-        min_count: how often training must have a token of a file for it to be known.
+        min_count: how often a token of a file must occur in training to be known.
         file: tagged lines of one's own, for `dataset=file`.
         val_file: lines for validation; otherwise a tenth of the sequences in `file`.
         test_file: lines for test; otherwise a tenth of the sequences in `file`.
@@ -113,10 +110,10 @@ class Tagging(Classification, FromSource):
         )
 
     def references(self) -> dict[str, float]:
-        """Accuracy of the source's predictors; what it knows exactly is not played.
+        """Accuracy of the source's predictors, played unless the source knows it exactly.
 
-        For the model, `optimal` is the best from what came up to a step, `noncausal` from the whole
-        sequence.
+        For the model, `optimal` is the best from all symbols up to a step, `noncausal` the best
+        from the whole sequence.
         """
         return super().references() | self.source.exact()
 

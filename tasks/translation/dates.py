@@ -28,11 +28,11 @@ LATER_YEARS = 2100, 2199
 
 
 class Dates:
-    """Draws pairs of a date written out and the same in the form of ISO 8601.
+    """Draws pairs: a date written out, and the same date in the form of ISO 8601.
 
-    The splits are by date, by a hash of its ISO form, so that a date that is tested was not trained
-    on in any language. How a date is written comes from Babel, which has it from Unicode's CLDR;
-    another version of it may write some otherwise.
+    A hash of its ISO form puts a date into one split, so that no date of test is trained on in any
+    language. Babel says how a date is written, from Unicode's CLDR; other versions of it may write
+    some dates in another way.
 
     Args:
         languages: those of `LANGUAGES` to draw from.
@@ -45,7 +45,7 @@ class Dates:
         self.languages, self.splits = languages, split_days()
 
     def draw(self, rows: int, among: Sequence[int], source: torch.Generator) -> list[Pair]:
-        """Random days in random languages and forms, all alike."""
+        """Random days in random languages and forms, all equally likely."""
         picked = torch.randint(len(among), (rows,), generator=source).tolist()
         language = torch.randint(len(self.languages), (rows,), generator=source).tolist()
         form = torch.randint(len(FORMS), (rows,), generator=source).tolist()
@@ -55,9 +55,9 @@ class Dates:
         ]
 
     def alphabet(self) -> list[Pair]:
-        """Pairs of the train split that have between them every character of all pairs.
+        """Pairs of the train split in which every character of all pairs occurs.
 
-        They are of a day for each weekday of each month, in all languages and forms.
+        They have one day for each weekday of each month, in all languages and forms.
         """
         weekdays = {
             (when.month, when.weekday()): when.toordinal()

@@ -23,13 +23,7 @@ from recurbench.tasks.common.sequences import Sequences, as_rows
 from recurbench.tasks.common.source import Source
 from recurbench.tasks.common.symbols import Symbols
 from recurbench.tasks.common.vocabulary import Vocabulary
-from recurbench.tasks.translation.dates import (
-    LATER_YEARS,
-    Dates,
-    Language,
-    days,
-    numbers_in_place,
-)
+from recurbench.tasks.translation.dates import LATER_YEARS, Dates, Language, days, numbers_in_place
 from recurbench.tasks.translation.translations import (
     SEPARATOR,
     STOP,
@@ -46,7 +40,7 @@ STOP_ID = 2
 
 
 class Pairs(Source):
-    """Pairs as sequences of source, separator, target and stop, of which each next is predicted.
+    """Pairs as sequences of source, separator, target and stop; each next symbol is predicted.
 
     Args:
         task: the task's name, from which all random draws follow.
@@ -82,13 +76,13 @@ class Pairs(Source):
         return Sequences.of(as_rows(inputs), as_rows(targets))
 
     def predictors(self, task: Task) -> dict[str, Predictor]:
-        """The usual symbol at each place."""
+        """`most_frequent`: the most frequent symbol at each place."""
         ids = [self.vocabulary.encode(self.text.cut(target)) for target in self.targets]
         most_frequent = self.vocabulary.decode(usual_symbols(ids, STOP_ID))
         return {"most_frequent": self._player(task, lambda _: most_frequent)}
 
     def _player(self, task: Task, say: Say) -> Predictor:
-        """Plays what gives a target's symbols for a source's."""
+        """A predictor from what gives a target's symbols for those of a source."""
 
         def play(batch: Batch) -> Tensor:
             run = task.free_run(batch)
@@ -141,11 +135,11 @@ class DrawnDates(Pairs):
         return Batches(lambda step: self._draw(batch_size, seed, step).pack())
 
     def fingerprint(self) -> str:
-        """Of the vocabulary, the evaluation splits and the first training batch."""
+        """A hash of the vocabulary, the first training batch and the evaluation splits."""
         return self._hash(self._draw(32, 0, 0))
 
     def predictors(self, task: Task) -> dict[str, Predictor]:
-        """The usual symbols, the numbers of a date as they stand in it, and the right answer."""
+        """The most frequent symbols, the numbers of a date in their places, the right answer."""
         return super().predictors(task) | {
             "copy_digits": self._player(task, lambda source: numbers_in_place("".join(source))),
             "optimal": task.oracle,
@@ -180,9 +174,9 @@ class ReadPairs(Pairs):
         return self.train.epochs(batch_size, self.task, "train", seed)
 
     def fingerprint(self) -> str:
-        """Of the vocabulary, training and the evaluation splits."""
+        """A hash of the vocabulary, the training pairs and the evaluation splits."""
         return self._hash(self.train)
 
     def predictors(self, task: Task) -> dict[str, Predictor]:
-        """The usual symbols, and the source itself."""
+        """The most frequent symbols, and the source itself."""
         return super().predictors(task) | {"copy": self._player(task, lambda source: source)}

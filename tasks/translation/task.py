@@ -10,30 +10,16 @@ from annotated_types import Ge
 from torch import Tensor
 from torchmetrics import MetricCollection
 
-from recurbench.tasks.base import (
-    Batch,
-    FreeRun,
-    TaskError,
-    generator,
-)
+from recurbench.tasks.base import Batch, FreeRun, TaskError, generator
 from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.files import own_files
 from recurbench.tasks.common.source import FromSource
 from recurbench.tasks.common.symbols import Level, Symbols
 from recurbench.tasks.common.vocabulary import UNKNOWN
 from recurbench.tasks.generation import Generative
-from recurbench.tasks.translation.dates import (
-    LANGUAGES,
-    Dates,
-    Language,
-)
+from recurbench.tasks.translation.dates import LANGUAGES, Dates, Language
 from recurbench.tasks.translation.sources import STOP_ID, DrawnDates, Pairs, ReadPairs
-from recurbench.tasks.translation.translations import (
-    SEPARATOR,
-    STOP,
-    ExactMatch,
-    continuations,
-)
+from recurbench.tasks.translation.translations import SEPARATOR, STOP, ExactMatch, continuations
 
 Dataset = Literal["dates", "file"]
 
@@ -60,10 +46,10 @@ class Translation(Generative, Classification, FromSource):
         >>> task.to_text(prompts.data), task.to_text(answers[0])
         ('1. Mai 2024\t', '2024-05-01')
 
-    `dataset=dates` draws dates of the years 1900 to 2099, written out in one of ten languages and
-    three forms, from the weekday in full to all but numbers (`dates.py`); the target is the
-    date by ISO 8601. No date that is tested is trained on in any language. The further test split
-    `later_years` has dates of 2100 to 2199. Neural machine translation of dates is a classic
+    `dataset=dates` draws dates of the years 1900 to 2099, written in one of ten languages and three
+    forms, of which the longest has the weekday too and the shortest may be numbers alone
+    (`dates.py`); the target is the date by ISO 8601. No date of test is trained on in any language.
+    The further test split `later_years` has dates of 2100 to 2199. To translate dates is a classic
     exercise; ours asks one model for all languages and tests whole dates.
 
     Args:

@@ -114,7 +114,7 @@ def continuations(batch: Batch, stop: int) -> FreeRun:
 
 
 def usual_symbols(targets: Sequence[Tensor], stop: int) -> Tensor:
-    """The ids that most targets `(T,)` have at each place, up to where most have ended."""
+    """The ids that most targets `(T,)` have at each place, until most targets have ended."""
     places = pad_sequence(list(targets), batch_first=True, padding_value=stop).T
     usual = torch.stack([place.bincount().argmax() for place in places])
     return usual[(usual == stop).cumsum(0) == 0]

@@ -23,7 +23,7 @@ class Rule(ABC):
     min_length = 1
 
     def draw(self, lengths: Tensor, source: torch.Generator) -> Tensor:
-        """Random tokens `(B, T)` for lengths `(B,)`; nothing after a row's end has a meaning."""
+        """Random tokens `(B, T)` for lengths `(B,)`; those after a row's end have no meaning."""
         return torch.randint(self.tokens, (len(lengths), int(lengths.max())), generator=source)
 
     @abstractmethod

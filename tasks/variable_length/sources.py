@@ -73,7 +73,7 @@ class ByRule(Source):
         return Batches(make)
 
     def fingerprint(self) -> str:
-        """Of validation, test and the first training batch of 32 at seed 0."""
+        """A hash of validation, test and the first training batch of 32 at seed 0."""
         first = self.training(32, 0).make(0)
         return hash_data(list(self.splits["val"]), list(self.splits["test"]), first)
 
@@ -106,8 +106,8 @@ class SeriesWithClasses(Recorded):
     def predictors(self, task: Task) -> dict[str, Predictor]:
         """All classes in turn, and what training tells.
 
-        `majority` is the commonest class, the first of those that tie; `naive` the class whose mean
-        is nearest, series being averaged over time.
+        `majority` is the most frequent class, the first of those that tie; `naive` is the class
+        whose mean is nearest, where each series is averaged over time first.
         """
         classes, targets = self.spec.output_size, self.train.targets
         commonest = targets.bincount(minlength=classes).argmax()

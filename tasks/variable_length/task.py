@@ -5,9 +5,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge
 
-from recurbench.tasks.base import (
-    TaskError,
-)
+from recurbench.tasks.base import TaskError
 from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.files import own_files
 from recurbench.tasks.common.source import FromSource, Source
@@ -22,8 +20,8 @@ RuleName = Literal["first_symbol", "temporal_order", "parity"]
 class VariableLength(Classification, FromSource):
     """Classifies whole sequences, packed, each read out at its own last step.
 
-    `dataset=synthetic` labels random sequences by a rule of `rules.py`. An input of each and
-    its class, where X, Y in `temporal_order` stand among four distractors a to d:
+    `dataset=synthetic` labels random sequences by a rule of `rules.py`. An input of each rule and
+    its class; the markers X and Y of `temporal_order` stand among four distractors, a to d:
 
         first_symbol      3 1 4 1 5              3
         temporal_order    b X a d c Y c a d b    XY
@@ -39,10 +37,10 @@ class VariableLength(Classification, FromSource):
 
     `dataset=japanese_vowels` names one of nine speakers from 12 features of 7 to 29 steps (Kudo,
     Toyama & Shimbo, "Multidimensional curve classification using passing-through regions", 1999).
-    `dataset=file` reads series with classes from a `.ts` file, the format of the UEA archive: see
-    `ts_files.py`. Without files for validation and test, each gets a tenth of the series, by
-    a hash of their values. Features are standardised by the mean and the deviation of all training
-    steps.
+    `dataset=file` reads series with classes from a `.ts` file, the format of the UEA archive (see
+    `ts_files.py`). Without files of their own, validation and test get a tenth of the series each,
+    by a hash of their values. Features are standardised by the mean and the deviation of all
+    training steps.
 
     Training batches hold sequences of nearly equal length, in random order; one batch of an epoch
     of recorded data may be smaller.

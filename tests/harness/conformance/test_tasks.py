@@ -13,6 +13,7 @@ from recurbench.harness.plugins.registry import registry
 
 SUITE = SUITES["task"]
 TASKS = registry().plugins["task"]
+ROOT = Path(__file__).parents[3]
 
 VARIANTS = {
     "associative_recall": [{"pairs": 2, "gap": 1}],
@@ -82,11 +83,43 @@ def test_every_task_says_what_the_list_shows(name):
     assert cls.seconds > 0
 
 
+def imported(file: Path) -> set[str]:
+    """The modules that a file imports, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module, f"{file}:{node.lineno}: relative import"
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
 @pytest.mark.parametrize("name", TASKS)
-def test_a_tasks_name_is_its_files_and_it_knows_no_cell(name):
-    place = Path(__file__).parents[3] / TASKS[name].origin
-    assert name == place.stem
-    for file in place.glob("*.py") if place.is_dir() else [place]:
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.ImportFrom):
-                assert not node.module.startswith(("recurbench.cells", "recurbench.harness"))
+def test_a_tasks_name_is_that_of_its_file_or_folder(name):
+    assert name == (ROOT / TASKS[name].origin).stem
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_no_file_of_a_task_knows_a_cell_or_the_harness(name):
+    place = ROOT / TASKS[name].origin
+    files = sorted(place.rglob("*.py")) if place.is_dir() else [place]
+    assert files
+    for file in files:
+        parts = {".".join(module.split(".")[:2]) for module in imported(file)}
+        assert not parts & {"recurbench.cells", "recurbench.harness"}, file
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import recurbench.cells.gru",
+        "from recurbench import harness",
+        "from recurbench.cells.base import RecurrentCell",
+        "def late():\n    from recurbench.harness import cli",
+    ],
+)
+def test_every_way_to_import_is_seen(tmp_path, line):
+    (tmp_path / "task.py").write_text(line)
+    found = imported(tmp_path / "task.py")
+    assert any(name.startswith(("recurbench.cells", "recurbench.harness")) for name in found)
