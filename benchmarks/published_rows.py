@@ -28,7 +28,7 @@ BAI = "Bai et al. 2018, Table 1"
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a published table, or a floor that is to be beaten.
+    """A row of a published table, or a reference that is to be beaten.
 
     Attributes:
         title: what the page calls it.

@@ -85,10 +85,9 @@ class Adding(Synthetic):
         return MetricCollection({"mse": MeanSquaredError()})
 
     def references(self) -> dict[str, float]:
-        """Squared error without memory, of who knows one of the values, and the best.
+        """Squared error without memory, of one who knows one of the two values, and the best.
 
-        A uniform value has variance 1 / 12; both together, or the unknown one, are guessed by the
-        mean.
+        A value that is not known is guessed by its mean; the variance of a uniform value is 1 / 12.
         """
         return {"mean": 1 / 6, "one_value": 1 / 12, "optimal": 0.0}
 

@@ -106,7 +106,7 @@ class AssociativeRecall(Classification, Synthetic):
         return Batch(inputs, targets)
 
     def references(self) -> dict[str, float]:
-        """Accuracy without memory, of who knows which values were shown but not to what, the best.
+        """Accuracy without memory, of one who knows the values but not their keys, and the best.
 
         The second always says the value that was shown most often.
         """

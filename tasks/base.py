@@ -52,10 +52,10 @@ class TaskError(ValueError):
 class Task(LightningDataModule, ABC):
     """Three splits of data with a loss, metrics, reference scores and a fingerprint.
 
-    The constructor takes typed, defaulted keyword knobs; that signature is the configuration, and
-    limits in its annotations, `delay: Annotated[int, Ge(1)] = 15`, hold wherever it is called. A
-    task holds no parameters and never sees a cell. Training batches depend on the knobs,
-    `batch_size` and `seed` alone, so that all cells see the same batches in the same order;
+    The constructor takes keyword knobs with types and defaults; its signature is the configuration.
+    Limits in its annotations, such as `delay: Annotated[int, Ge(1)] = 15`, are checked at every
+    call. A task holds no parameters and never sees a cell. Training batches depend only on the
+    knobs, `batch_size` and `seed`, so that all cells see the same batches in the same order;
     validation and test data do not depend on the seed.
     """
 
@@ -72,11 +72,11 @@ class Task(LightningDataModule, ABC):
     """`references()` at the default knobs, rounded, for lists that load no data."""
 
     seconds: ClassVar[float | None] = None
-    """What `recurbench run cell=gru` of this task takes to train on one core of a server."""
+    """How long `recurbench run cell=gru task=<name>` takes to train on one core of a server."""
 
     paths: ClassVar[frozenset[str]] = frozenset({"file", "val_file", "test_file"})
-    """Knobs that do not make two runs different: those that say where data lies, since the data
-    itself does, and those that say what is written beside the results."""
+    """Knobs that do not tell two runs apart: those that say where the data lies, because its
+    fingerprint tells them apart, and those that ask for files beside the results."""
 
     spec: TaskSpec
     """Set by `setup`."""
@@ -91,7 +91,7 @@ class Task(LightningDataModule, ABC):
     seed: int = 0
 
     def ready(self, *, batch_size: int, seed: int) -> Self:
-        """The task itself with its data loaded, for batches of a size in the order of a seed.
+        """Binds the task to a batch size and a seed, loads its data and returns it.
 
         Raises:
             TaskError: as `load`.
@@ -136,7 +136,7 @@ class Task(LightningDataModule, ABC):
 
     @abstractmethod
     def train_dataloader(self) -> "Batches":
-        """Training batches in the order of `seed`, without end or by epochs."""
+        """Training batches without end, in an order that `seed` decides."""
 
     @abstractmethod
     def val_dataloader(self) -> "Batches":
@@ -153,7 +153,8 @@ class Task(LightningDataModule, ABC):
     def references(self) -> dict[str, float]:
         """Scores of the primary metric on test: chance, naive baselines, the optimum if known.
 
-        Those of `predictors`, played. A task that knows some exactly says these instead.
+        By default these are the scores of `predictors`. A task that knows some of them exactly
+        overrides this method.
         """
         return {name: self.play(predictor) for name, predictor in self.predictors().items()}
 
@@ -165,11 +166,11 @@ class Task(LightningDataModule, ABC):
         return batch.targets
 
     def predictors(self) -> dict[str, Predictor]:
-        """For each reference, what plays it; `recurbench check task` holds the one to the other."""
+        """A predictor for each reference; `recurbench check task` compares the scores of both."""
         return {}
 
     def oracle(self, batch: Batch) -> Tensor:
-        """Outputs that say the targets: no score is better."""
+        """Outputs that give the targets themselves; nothing scores better."""
         if self.free_runs_rank:
             return self._ranked_run(batch).answers
         targets = self.targets_of(batch)
@@ -178,7 +179,7 @@ class Task(LightningDataModule, ABC):
         return one_hot_logits(targets.clamp(min=0), self.spec.output_size)
 
     def play(self, predictor: Predictor, batches: "Iterable[Batch] | None" = None) -> float:
-        """The primary metric of a predictor, on test or on other batches."""
+        """The primary metric of a predictor on the test split, or on other batches."""
         metrics = self.ranking_metrics()
         for batch in self.test_dataloader() if batches is None else batches:
             free = self.free_runs_rank

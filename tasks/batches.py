@@ -80,7 +80,8 @@ class Batches:
     Args:
         make: gives the batch at a position.
         count: the number of batches; None never ends.
-        epoch: for training without end on a finite split, the batches of its first pass.
+        epoch: how many batches are one pass over a finite train split; None if the data is drawn
+            without end, or if `count` says it.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class Batches:
         self.make, self.count, self.epoch = make, count, epoch
 
     def since(self, position: int) -> "Batches":
-        """Those at a position and after, without end: if they are counted, they come again."""
+        """The batches from a position on, without end; those that are counted are repeated."""
 
         def make(later: int) -> Batch:
             at = position + later
@@ -110,7 +111,7 @@ def valid_steps(x: Tensor | PackedSequence) -> Tensor:
 
 
 def dense(x: Tensor | PackedSequence) -> Tensor:
-    """A batch's part in a task that never packs."""
+    """The inputs or targets of a batch in a task that never packs."""
     assert isinstance(x, Tensor)
     return x
 

@@ -102,7 +102,7 @@ class Copying(Classification, Synthetic):
         return Batch(inputs, targets)
 
     def references(self) -> dict[str, float]:
-        """Accuracy without memory, of who forgot the order alone, and the best; or losses.
+        """Accuracy without memory, of one who forgot only the order, and the best; or losses.
 
         With `score=every`: nothing known, blanks known but no symbol, and the best.
         """

@@ -118,7 +118,7 @@ class Dyck(Classification, Synthetic):
         return Batch(inputs, targets)
 
     def references(self) -> dict[str, float]:
-        """Accuracy of a guess, of who remembers one bracket alone, and of a stack.
+        """Accuracy of a guess, of one who remembers only the last open bracket, and of a stack.
 
         The bracket opened last is the one to close if it closes at once, and any other otherwise.
         """

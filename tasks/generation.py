@@ -1,4 +1,4 @@
-"""What a task says of itself so that `recurbench generate` can sample from a model of it."""
+"""What a task defines so that `recurbench generate` can sample from a model trained on it."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path

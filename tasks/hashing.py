@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def generator(*parts: str | int) -> torch.Generator:
-    """A random generator of its own for a purpose: `generator("copying", "train", seed, step)`."""
+    """A new random generator for one purpose: `generator("copying", "train", seed, step)`."""
     digest = hashlib.sha256(json.dumps(parts).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 

@@ -85,7 +85,7 @@ class Induction(Classification, Synthetic):
         return Batch(inputs, symbols.gather(1, asked[:, None])[:, 0])
 
     def references(self) -> dict[str, float]:
-        """Accuracy without memory, of who knows only how often each symbol came, and the best.
+        """Accuracy without memory, of one who knows only how often each symbol came, and the best.
 
         The second says the most frequent symbol; every symbol is as likely to be asked for.
         """

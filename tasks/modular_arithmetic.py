@@ -75,7 +75,7 @@ class ModularArithmetic(FormalLanguage):
         return symbols
 
     def references(self) -> dict[str, float]:
-        """As in all formal languages, and of who forgets that products bind tighter."""
+        """As in all formal languages, and of one who forgets that products bind tighter."""
         agreement = self.machine.agreement(self.left_to_right)
         right = float(agreement.shares(self._symbols_in(self.length))[1])
         return super().references() | {"left_to_right": right}

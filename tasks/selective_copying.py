@@ -95,7 +95,7 @@ class SelectiveCopying(Classification, Synthetic):
         return Batch(inputs, targets)
 
     def references(self) -> dict[str, float]:
-        """Accuracy without memory, of who forgot the order alone, and the best."""
+        """Accuracy without memory, of one who forgot only the order, and the best."""
         return {
             "chance": 1 / self.alphabet,
             "bag": expected_largest_count(self.symbols, self.alphabet) / self.symbols,

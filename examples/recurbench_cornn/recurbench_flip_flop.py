@@ -3,13 +3,12 @@
 from typing import Annotated
 
 import torch
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 from torch import Tensor
 
 from recurbench.tasks.base import (
     Batch,
     Predictor,
-    TaskError,
     TaskSpec,
     dense,
     generator,
@@ -51,12 +50,10 @@ class FlipFlop(Classification, Synthetic):
         *,
         bits: Annotated[int, Ge(1)] = 3,
         length: Annotated[int, Ge(1)] = 50,
-        pulse: Annotated[float, Gt(0)] = 0.1,
+        pulse: Annotated[float, Gt(0), Le(1)] = 0.1,
         eval_sequences: Annotated[int, Ge(1)] = 500,
     ) -> None:
         super().__init__()
-        if pulse > 1:
-            raise TaskError(f"pulse is a probability, not {pulse}")
         self.bits, self.length, self.pulse = bits, length, pulse
         self.eval_sequences = eval_sequences
 

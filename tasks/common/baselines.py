@@ -1,6 +1,6 @@
-"""Baselines of scikit-learn's as predictors: what a model without memory of order can do.
+"""scikit-learn's baselines as predictors: what a model without memory of order can do.
 
-scikit-learn is imported when a baseline is fitted, because that takes a second.
+scikit-learn is imported when a baseline is fitted, because importing it takes a second.
 """
 
 import warnings
@@ -59,7 +59,7 @@ class NearestMean:
         from sklearn.neighbors import NearestCentroid
 
         with warnings.catch_warnings():
-            # Of features without variation, which the distance to a mean has no use for.
+            # It warns of features without variation, which do not matter to a distance.
             warnings.filterwarnings("ignore", "self.within_class_std_dev_", UserWarning)
             self._model = NearestCentroid().fit(features.numpy(), classes.numpy())
 

@@ -5,7 +5,7 @@ import math
 import torch
 
 NEGLIGIBLE = 1e-12
-"""The chance at which what is still rarer is left out."""
+"""Counts that are larger with less than this chance are left out."""
 
 
 def expected_largest_count(draws: int, alphabet: int) -> float:

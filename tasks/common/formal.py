@@ -64,8 +64,8 @@ class FormalLanguage(Classification, Synthetic):
     grows = "length"
 
     width: ClassVar[int] = 1
-    """Tokens that spell a symbol of the automaton; the first has one less than the others, and at
-    least one."""
+    """Tokens that spell a symbol of the automaton; the first symbol takes one less than the others,
+    but at least one."""
 
     tokens: int
     """Different tokens."""
@@ -93,7 +93,7 @@ class FormalLanguage(Classification, Synthetic):
         return symbols
 
     def references(self) -> dict[str, float]:
-        """Accuracy of a guess, of the likeliest class, if there is one, and of the rule."""
+        """Accuracy of a guess, of the likeliest class if there is one, and of the rule."""
         shares = self.machine.shares(self._symbols_in(self.length))
         known = {"chance": 1 / len(shares), "majority": float(shares.max()), "optimal": 1.0}
         if known["majority"] - known["chance"] < 1e-9:

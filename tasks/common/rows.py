@@ -15,7 +15,7 @@ class Rows(NamedTuple):
     Attributes:
         inputs: token ids `(S, T)` or features `(S, T, F)`.
         targets: `(S,)`, or `(S, T, F)`.
-        zero: `(S, 1, F)`, what both are counted from; None leaves them as they are.
+        zero: `(S, 1, F)`, what is subtracted from both; None subtracts nothing.
     """
 
     inputs: Tensor

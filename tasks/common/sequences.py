@@ -33,7 +33,7 @@ class Sequences(NamedTuple):
 
     @classmethod
     def of(cls, inputs: Sequence[Tensor], targets: Sequence[Tensor] | Tensor) -> "Sequences":
-        """Of inputs `(T, ...)` each, and a target `(T, ...)` for each or targets `(S,)`."""
+        """From inputs `(T, ...)` of each, and targets: `(T, ...)` of each, or `(S,)` of all."""
         lengths = torch.tensor([len(row) for row in inputs])
         padded = pad_sequence(list(inputs), batch_first=True)
         if isinstance(targets, Tensor):

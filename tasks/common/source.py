@@ -32,7 +32,7 @@ class Source(ABC):
 
     @abstractmethod
     def training(self, batch_size: int, seed: int) -> Batches:
-        """Training batches in the order of a seed, without end or by epochs."""
+        """Training batches without end, in an order that a seed decides."""
 
     @abstractmethod
     def fingerprint(self) -> str:

@@ -14,7 +14,7 @@ class Vocabulary:
     """The symbols of a train split, the most frequent ones first, after `UNKNOWN`.
 
     Args:
-        train: the symbols of the train split, in any order, again and again.
+        train: the symbols of the train split, each as often as it occurs, in any order.
         min_count: how often a symbol must occur to be in it.
         max_size: how many symbols it may have beside `UNKNOWN`; None takes all.
         special: symbols that have the ids from 1 on, whether they occur or not.

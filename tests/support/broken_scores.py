@@ -94,7 +94,7 @@ class NobodyPlays(Sound):
 
 
 @fails("references_are_played")
-class OldFloors(Sound):
+class OldReferences(Sound):
     default_references = {"chance": 0.25, "optimal": 1.0}
 
 

@@ -20,10 +20,7 @@ def ready(tmp_path):
         lines = [f"{i},{10 * math.sin(i / 3) + i % 7}" for i in range(rows)]
         path.write_text("\n".join([",".join(names), *lines]))
         defaults = {"dataset": "file", "file": str(path), "window": 9, "horizon": 5}
-        task = Forecasting(**{**defaults, **knobs})
-        task.bind(batch_size=batch_size, seed=seed)
-        task.setup()
-        return task
+        return Forecasting(**{**defaults, **knobs}).ready(batch_size=batch_size, seed=seed)
 
     return build
 
@@ -40,7 +37,7 @@ def windows(task: Forecasting) -> int:
 
 def scores(task: Forecasting, naive: str) -> dict[str, float]:
     """The test metrics of a naive forecast, made at once or row by row."""
-    metrics = task.metrics() if task.method == "direct" else task.free_run_metrics()
+    metrics = task.ranking_metrics()
     for batch in task.test_dataloader():
         forecast = naive_forecasts(batch.inputs[:, : task.window], task.horizon, task.season)
         metrics.update(forecast[naive].flatten(1), batch.targets[:, -task.horizon :])

@@ -19,9 +19,8 @@ def ready(tmp_path):
     def build(text: str = TEXT, *, batch_size: int = 3, seed: int = 0, **knobs) -> Language:
         path = tmp_path / "text.txt"
         path.write_text(text, encoding="utf-8", newline="")
-        task = Language(**{"dataset": "file", "file": str(path), "length": 7, **knobs})
-        task.bind(batch_size=batch_size, seed=seed)
-        task.setup()
-        return task
+        return Language(**{"dataset": "file", "file": str(path), "length": 7, **knobs}).ready(
+            batch_size=batch_size, seed=seed
+        )
 
     return build

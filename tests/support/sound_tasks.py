@@ -3,10 +3,11 @@
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge
 from torch import Tensor
 
 from recurbench.tasks.base import (
@@ -15,7 +16,6 @@ from recurbench.tasks.base import (
     Batch,
     Batches,
     Task,
-    TaskError,
     TaskSpec,
     generator,
     hash_data,
@@ -57,12 +57,10 @@ class Sound(Classification):
         file: str | None = None,
         val_file: str | None = None,
         test_file: str | None = None,
-        longest: int = 9,
+        longest: Annotated[int, Ge(5)] = 9,
         pessimist: bool = False,
     ) -> None:
         super().__init__()
-        if longest < 5:
-            raise TaskError(f"longest must be at least 5, not {longest}")
         self.files = own_files(dataset, file, val_file, test_file)
         self.longest, self.pessimist = longest, pessimist
 

@@ -8,10 +8,9 @@ from recurbench.tasks.variable_length.task import VariableLength
 
 
 def ready(*, batch_size: int = 7, seed: int = 0, **knobs) -> VariableLength:
-    task = VariableLength(**{"eval_sequences": 300, **knobs})
-    task.bind(batch_size=batch_size, seed=seed)
-    task.setup()
-    return task
+    return VariableLength(**{"eval_sequences": 300, **knobs}).ready(
+        batch_size=batch_size, seed=seed
+    )
 
 
 def lengths(batch: Batch) -> torch.Tensor:

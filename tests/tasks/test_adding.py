@@ -10,10 +10,7 @@ from recurbench.tasks.base import Batch, TaskError
 
 
 def ready(*, batch_size: int = 7, seed: int = 0, **knobs) -> Adding:
-    task = Adding(**{"eval_sequences": 300, **knobs})
-    task.bind(batch_size=batch_size, seed=seed)
-    task.setup()
-    return task
+    return Adding(**{"eval_sequences": 300, **knobs}).ready(batch_size=batch_size, seed=seed)
 
 
 def every_batch(task: Adding) -> list[Batch]:

@@ -17,10 +17,9 @@ SIZES = [
 
 
 def ready(*, batch_size: int = 7, seed: int = 0, **knobs) -> AssociativeRecall:
-    task = AssociativeRecall(**{"eval_sequences": 300, **knobs})
-    task.bind(batch_size=batch_size, seed=seed)
-    task.setup()
-    return task
+    return AssociativeRecall(**{"eval_sequences": 300, **knobs}).ready(
+        batch_size=batch_size, seed=seed
+    )
 
 
 def every_batch(task: AssociativeRecall) -> list[Batch]:

@@ -14,10 +14,7 @@ SCORES = ["recall", "every"]
 
 
 def ready(*, batch_size: int = 7, seed: int = 0, **knobs) -> Copying:
-    task = Copying(**{"eval_sequences": 300, **knobs})
-    task.bind(batch_size=batch_size, seed=seed)
-    task.setup()
-    return task
+    return Copying(**{"eval_sequences": 300, **knobs}).ready(batch_size=batch_size, seed=seed)
 
 
 def scores(task: Task, batches, predict) -> dict[str, float]:
@@ -49,7 +46,7 @@ def with_memory(task: Copying):
 
 
 @pytest.mark.parametrize("delay", [1, 100, 1000])
-def test_the_floor_of_the_published_layout_is_the_published_one(delay):
+def test_the_memoryless_loss_of_the_published_layout_is_the_published_one(delay):
     every = Copying(symbols=10, delay=delay, alphabet=8, score="every")
     assert every.memoryless_loss == pytest.approx(10 * math.log(8) / (delay + 20))
     assert Copying(symbols=10, delay=delay).memoryless_loss == pytest.approx(math.log(8))
@@ -57,12 +54,12 @@ def test_the_floor_of_the_published_layout_is_the_published_one(delay):
 
 @pytest.mark.parametrize("score", SCORES)
 @pytest.mark.parametrize(("symbols", "delay", "alphabet"), [(5, 9, 8), (3, 1, 2)])
-def test_a_memoryless_predictor_scores_the_floor(score, symbols, delay, alphabet):
+def test_a_memoryless_predictor_scores_its_reference(score, symbols, delay, alphabet):
     task = ready(symbols=symbols, delay=delay, alphabet=alphabet, score=score, eval_sequences=9000)
     found = scores(task, task.test_dataloader(), memoryless(task))
     assert found["loss"] == pytest.approx(task.memoryless_loss, rel=1e-6)
-    floor = "chance" if score == "recall" else "memoryless"
-    assert found[task.primary] == pytest.approx(task.references()[floor], abs=0.01)
+    reference = "chance" if score == "recall" else "memoryless"
+    assert found[task.primary] == pytest.approx(task.references()[reference], abs=0.01)
 
 
 @pytest.mark.parametrize("score", SCORES)

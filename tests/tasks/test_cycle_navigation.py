@@ -12,10 +12,7 @@ STEPS = [0, 1, -1]
 
 
 def ready(**knobs) -> CycleNavigation:
-    task = CycleNavigation(**{"eval_sequences": 300, **knobs})
-    task.bind(batch_size=7, seed=0)
-    task.setup()
-    return task
+    return CycleNavigation(**{"eval_sequences": 300, **knobs}).ready(batch_size=7, seed=0)
 
 
 @pytest.mark.parametrize(("size", "length"), [(2, 1), (5, 9), (7, 4)])

@@ -14,10 +14,7 @@ SIZES = [(2, 1, 4), (3, 2, 10), (4, 5, 14)]
 
 
 def ready(**knobs) -> Dyck:
-    task = Dyck(**{"eval_sequences": 300, **knobs})
-    task.bind(batch_size=7, seed=0)
-    task.setup()
-    return task
+    return Dyck(**{"eval_sequences": 300, **knobs}).ready(batch_size=7, seed=0)
 
 
 def read(string: list[int], kinds: int) -> tuple[int, list[int], list[int]]:

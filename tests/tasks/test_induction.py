@@ -13,10 +13,7 @@ SIZES = [(3, 2), (6, 5), (9, 3)]
 
 
 def ready(*, batch_size: int = 7, seed: int = 0, **knobs) -> Induction:
-    task = Induction(**{"eval_sequences": 300, **knobs})
-    task.bind(batch_size=batch_size, seed=seed)
-    task.setup()
-    return task
+    return Induction(**{"eval_sequences": 300, **knobs}).ready(batch_size=batch_size, seed=seed)
 
 
 def every_batch(task: Induction) -> list[Batch]:

@@ -14,10 +14,7 @@ OPERATORS = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 
 
 def ready(**knobs) -> ModularArithmetic:
-    task = ModularArithmetic(**{"eval_sequences": 300, **knobs})
-    task.bind(batch_size=7, seed=0)
-    task.setup()
-    return task
+    return ModularArithmetic(**{"eval_sequences": 300, **knobs}).ready(batch_size=7, seed=0)
 
 
 def formula(tokens: list[int], modulus: int) -> str:

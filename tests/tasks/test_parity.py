@@ -10,10 +10,7 @@ from recurbench.tasks.parity import Parity
 
 
 def ready(**knobs) -> Parity:
-    task = Parity(**{"eval_sequences": 300, **knobs})
-    task.bind(batch_size=7, seed=0)
-    task.setup()
-    return task
+    return Parity(**{"eval_sequences": 300, **knobs}).ready(batch_size=7, seed=0)
 
 
 @pytest.mark.parametrize("length", [1, 9])

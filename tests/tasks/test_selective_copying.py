@@ -13,10 +13,9 @@ SIZES = [(3, 3, 2), (2, 9, 8), (5, 11, 3)]
 
 
 def ready(*, batch_size: int = 7, seed: int = 0, **knobs) -> SelectiveCopying:
-    task = SelectiveCopying(**{"eval_sequences": 300, **knobs})
-    task.bind(batch_size=batch_size, seed=seed)
-    task.setup()
-    return task
+    return SelectiveCopying(**{"eval_sequences": 300, **knobs}).ready(
+        batch_size=batch_size, seed=seed
+    )
 
 
 def every_batch(task: SelectiveCopying) -> list[Batch]:

@@ -174,7 +174,7 @@ def equal_seeds_give_equal_batches(subject: Subject) -> None:
 
 
 def evaluation_is_fixed(subject: Subject) -> None:
-    """Validation and test depend on neither seed nor batch size, and the fingerprint neither."""
+    """Validation, test and fingerprint depend on neither the seed nor the batch size."""
     task, other = subject.task, subject.other
     splits = evaluation_of(other)
     require(
@@ -199,7 +199,7 @@ def evaluation_is_fixed(subject: Subject) -> None:
 
 
 def order_depends_on_nothing_else(subject: Subject) -> None:
-    """A batch follows from its position: not from who asks, when, in which order, or threads."""
+    """A batch depends on its position alone: not on who asks, when, in which order or thread."""
     expected = digest(subject.training)
     with _other_surroundings():
         before = _global_states()

@@ -57,7 +57,7 @@ def references_are_played(subject: Subject) -> None:
 
 
 def _check_order(references: dict[str, float], higher: bool, luck: float) -> None:
-    """Chance may be better than others only by luck, and nothing than the optimum."""
+    """Nothing may be better than the optimum; chance may be better than others only by luck."""
     gains = {name: value if higher else -value for name, value in references.items()}
     for name, value in gains.items():
         slack = 1e-6 * max(abs(value), 1)
@@ -84,12 +84,12 @@ def _check_default_references(references: dict[str, float], said_scores: dict[st
             said is not None and found is not None and close(said, found, 6e-4),
             seen=f"default_references say {name}={said}, references {found}",
             expected="the references at the default knobs, rounded to four digits",
-            cause="a floor of an earlier version of the task",
+            cause="references of an earlier version of the task",
         )
 
 
 def oracle_is_best(subject: Subject) -> None:
-    """Outputs that say the targets score at least as well as every reference."""
+    """Outputs that give the targets themselves score at least as well as every reference."""
     task = subject.task
     sign = 1 if better(task) else -1
     best = task.play(task.oracle)

@@ -92,7 +92,7 @@ def evaluation_of(task: Task) -> dict[str, Batches]:
 
 
 def digest(batches: Iterable[Batch]) -> str:
-    """A hash of batches: alike for equal ones."""
+    """A hash of batches, the same for equal ones."""
     return hash_data([list(batch) for batch in batches])
 
 
@@ -102,7 +102,7 @@ def values(part: Tensor | PackedSequence) -> Tensor:
 
 
 def count_rows(batch: Batch) -> int:
-    """B."""
+    """The number of rows of a batch."""
     inputs = batch.inputs
     return int(inputs.batch_sizes[0]) if isinstance(inputs, PackedSequence) else len(inputs)
 

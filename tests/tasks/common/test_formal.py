@@ -23,10 +23,7 @@ LANGUAGES = [
 
 
 def ready(cls: type[FormalLanguage], knobs: dict, *, batch_size: int = 7) -> FormalLanguage:
-    task = cls(**{"eval_sequences": 300, **knobs})
-    task.bind(batch_size=batch_size, seed=0)
-    task.setup()
-    return task
+    return cls(**{"eval_sequences": 300, **knobs}).ready(batch_size=batch_size, seed=0)
 
 
 def lengths(batches) -> set[int]:

@@ -15,10 +15,7 @@ from recurbench.tasks.digits.task import RIDGE, Digits
 
 
 def ready(*, batch_size: int = 7, seed: int = 0, **knobs) -> Digits:
-    task = Digits(**knobs)
-    task.bind(batch_size=batch_size, seed=seed)
-    task.setup()
-    return task
+    return Digits(**knobs).ready(batch_size=batch_size, seed=seed)
 
 
 def splits(task: Digits) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:

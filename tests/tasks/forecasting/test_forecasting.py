@@ -167,9 +167,9 @@ def test_the_docstring_shows_windows_that_follow_each_other(tmp_path):
     shown = [[int(cell) for cell in line if cell != "."] for line in lines]
     path = tmp_path / "table.csv"
     path.write_text("\n".join(["x", *map(str, range(1, 101))]))
-    task = Forecasting(dataset="file", file=str(path), columns=["x"], window=3, horizon=2)
-    task.bind(batch_size=4, seed=0)
-    task.setup()
+    task = Forecasting(dataset="file", file=str(path), columns=["x"], window=3, horizon=2).ready(
+        batch_size=4, seed=0
+    )
     inputs = torch.cat([row_numbers(task, batch.inputs) for batch in epoch(task, 0)]).tolist()
     targets = torch.cat([row_numbers(task, batch.targets) for batch in epoch(task, 0)]).tolist()
     pairs = list(zip(inputs, targets, strict=True))

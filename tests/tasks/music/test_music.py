@@ -19,7 +19,7 @@ from recurbench.tasks.music.piano import KEYS, LOWEST, SPLITS, find_key
 from recurbench.tasks.music.rolls import EVAL_PIECES, as_batch
 from recurbench.tasks.music.task import FILES, Music
 
-FLOORS = {
+REFERENCES = {
     "jsb": {"marginal": 11.09, "markov": 10.49},
     "nottingham": {"marginal": 10.26, "markov": 5.15},
     "muse": {"marginal": 11.51, "markov": 8.56},
@@ -38,10 +38,9 @@ def needs(dataset: str):
 
 
 def ready(*, batch_size: int = 3, seed: int = 0, **knobs) -> Music:
-    task = Music(**{"eval_sequences": 19, "length": 11, **knobs})
-    task.bind(batch_size=batch_size, seed=seed)
-    task.setup()
-    return task
+    return Music(**{"eval_sequences": 19, "length": 11, **knobs}).ready(
+        batch_size=batch_size, seed=seed
+    )
 
 
 @pytest.fixture
@@ -229,10 +228,12 @@ class TestFile:
 
 
 class TestPublished:
-    @pytest.mark.parametrize("dataset", [pytest.param(name, marks=needs(name)) for name in FLOORS])
+    @pytest.mark.parametrize(
+        "dataset", [pytest.param(name, marks=needs(name)) for name in REFERENCES]
+    )
     def test_references(self, dataset):
         references = ready(dataset=dataset).references()
-        assert {name: round(value, 2) for name, value in references.items()} == FLOORS[dataset]
+        assert {name: round(value, 2) for name, value in references.items()} == REFERENCES[dataset]
 
     @needs("jsb")
     def test_a_window_longer_than_all_pieces_leaves_them_whole(self):

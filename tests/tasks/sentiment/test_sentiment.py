@@ -20,10 +20,7 @@ needs_the_data = pytest.mark.skipif(
 
 
 def ready(*, batch_size: int = 7, seed: int = 0, **knobs) -> Sentiment:
-    task = Sentiment(**knobs)
-    task.bind(batch_size=batch_size, seed=seed)
-    task.setup()
-    return task
+    return Sentiment(**knobs).ready(batch_size=batch_size, seed=seed)
 
 
 def of_files(folder: Path, train: str, val: str, test: str, **knobs) -> Sentiment:

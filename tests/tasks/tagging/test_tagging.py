@@ -15,10 +15,7 @@ TAGGED = "Ada\tPER\nsees\tO\nLima\tLOC\n\nBen\tPER\nsees\tO\nAda\tPER\n"
 
 
 def ready(*, batch_size: int = 7, seed: int = 0, **knobs) -> Tagging:
-    task = Tagging(**{"eval_sequences": 300, **knobs})
-    task.bind(batch_size=batch_size, seed=seed)
-    task.setup()
-    return task
+    return Tagging(**{"eval_sequences": 300, **knobs}).ready(batch_size=batch_size, seed=seed)
 
 
 def lengths(batches) -> set[int]:

@@ -23,20 +23,16 @@ def own(tmp_path):
             path = tmp_path / f"{knob}.tsv"
             path.write_text("\n".join("\t".join(pair) for pair in pairs), encoding="utf-8")
             files[knob] = str(path)
-        task = Translation(dataset="file", level=level, **files)
-        task.bind(batch_size=batch_size, seed=seed)
-        task.setup()
-        return task
+        return Translation(dataset="file", level=level, **files).ready(
+            batch_size=batch_size, seed=seed
+        )
 
     return build
 
 
 @pytest.fixture(scope="module")
 def dates() -> Translation:
-    task = Translation(eval_sequences=300)
-    task.bind(batch_size=7, seed=0)
-    task.setup()
-    return task
+    return Translation(eval_sequences=300).ready(batch_size=7, seed=0)
 
 
 def pairs_of(task: Translation, batch: Batch) -> list[tuple[str, str]]:
