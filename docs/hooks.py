@@ -1,9 +1,11 @@
-"""Fills pages of the reference from the code, so that a new cell, task or option needs no edit here.
+"""Fills pages of the reference from the code: a new cell, task or option needs no edit of a page.
 
-A line `<!-- generated: plugins cell -->` of a page is replaced by what the function of that name returns.
+A line `<!-- generated: plugins cell -->` of a page is replaced by what the function of that name
+returns.
 """
 
 import argparse
+import ast
 import inspect
 import os
 import re
@@ -16,17 +18,25 @@ from typing import Any
 from recurbench.harness.cli import parser
 from recurbench.harness.config import sections
 from recurbench.harness.plugins.registry import Plugin, registry
+from recurbench.harness.results import record as records
 from recurbench.limits import limits_as_text
 
 ROOT = Path(__file__).parents[1]
 MARK = re.compile(r"^<!-- generated: (\w+)(?: (\w+))? -->$", re.MULTILINE)
-
-os.environ |= {"COLUMNS": "88", "NO_COLOR": "1"}  # the width of a help text, on any terminal
+DOCSTRING_ALONE = (
+    "{show_root_heading: false, show_root_toc_entry: false, members: false, show_bases: false}"
+)
+"""How mkdocstrings shows a class: without a heading, as the page has one, and without methods."""
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Replaces the marks of a page; mkdocs calls this before it reads the Markdown."""
     return MARK.sub(lambda mark: GENERATED[mark[1]](*filter(None, [mark[2]])), markdown)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Takes off the second colon of the `::` that opens a block of code in docstrings."""
+    return re.sub(r"::</p>(?=\s*<(?:div|pre))", ":</p>", html)
 
 
 def _built_in(kind: str) -> Iterator[Plugin]:
@@ -44,9 +54,7 @@ def plugins(kind: str) -> str:
         file = Path(inspect.getfile(cls)).resolve().relative_to(ROOT)
         parts += [
             f"## {plugin.name}",
-            f"::: {cls.__module__}.{cls.__qualname__}\n"
-            "    options: {show_root_heading: false, show_root_toc_entry: false,"
-            " members: false, show_bases: false}",
+            f"::: {cls.__module__}.{cls.__qualname__}\n    options: {DOCSTRING_ALONE}",
             f"Chosen by `{kind}={plugin.name}`. Code: `{file}`.",
         ]
     return "\n\n".join(parts)
@@ -63,6 +71,7 @@ def presets(kind: str) -> str:
 
 def subcommands() -> str:
     """The help text of each subcommand."""
+    os.environ |= {"COLUMNS": "88", "NO_COLOR": "1"}  # the same text from every terminal
     (table,) = (a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
     helps = ((name, sub.format_help().strip()) for name, sub in table.choices.items())
     return "\n\n".join(f"## {name}\n\n```text\n{text}\n```" for name, text in helps)
@@ -80,6 +89,24 @@ def options(section: str) -> str:
     return "\n".join(lines)
 
 
+def record() -> str:
+    """The parts of a record: what their docstrings say, and all fields as the code has them."""
+    structs = [part for part in vars(records).values() if hasattr(part, "__struct_fields__")]
+    parts = [records.Record, *(part for part in structs if part is not records.Record)]
+    return "\n\n".join(
+        f"### {part.__name__}\n\n"
+        f"::: {part.__module__}.{part.__name__}\n    options: {DOCSTRING_ALONE}\n\n"
+        f"```python\n{_fields(part)}\n```"
+        for part in parts
+    )
+
+
+def _fields(part: type) -> str:
+    (definition,) = ast.parse(inspect.getsource(part)).body
+    assert isinstance(definition, ast.ClassDef)
+    return "\n".join(ast.unparse(x) for x in definition.body if isinstance(x, ast.AnnAssign))
+
+
 def _value(annotation: Any) -> str:
     """What an option may be, for a person: `int, at least 1, or null`."""
     kinds = typing.get_args(annotation)
@@ -91,9 +118,10 @@ def _value(annotation: Any) -> str:
     if type(None) in kinds:
         (inner,) = (kind for kind in kinds if kind is not type(None))
         return f"{_value(inner)}, or `null`"
-    return {"bool": "`true` or `false`", "str": "text"}.get(annotation.__name__, annotation.__name__)
+    name: str = annotation.__name__
+    return {"bool": "`true` or `false`", "str": "text"}.get(name, name)
 
 
 GENERATED: dict[str, Callable[..., str]] = {
-    function.__name__: function for function in (plugins, presets, subcommands, options)
+    function.__name__: function for function in (plugins, presets, subcommands, options, record)
 }
