@@ -13,9 +13,18 @@ from pathlib import Path
 import pytest
 
 from recurbench.harness.cli import main
+from recurbench.harness.config.compose import check_overrides
+from recurbench.harness.config.schema import register
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+UNTRIED = [
+    str(path.relative_to(DOCS))
+    for path in sorted(DOCS.rglob("*.md"))
+    if "recurbench run" in path.read_text() and not re.match("add(ing)?-", path.name)
+]
+"""Pages with commands; those that add something have tests which run them."""
+
 SMALL = ["train.max_steps=2", "train.eval_every=2", "train.batch_size=4", "task.eval_sequences=20"]
 
 
@@ -30,7 +39,7 @@ def commands(page: str) -> list[list[str]]:
     """The `recurbench` lines of a page, without what is set before them."""
     lines = [line for body in blocks(page) for line in body.splitlines()]
     found = [line.partition("recurbench ")[2] for line in lines if "recurbench " in line]
-    return [shlex.split(line) for line in found]
+    return [shlex.split(line, comments=True) for line in found]
 
 
 def quickly(arguments: list[str]) -> list[str]:
@@ -50,6 +59,14 @@ def test_the_tutorials_commands_lead_to_a_leaderboard(
     assert shown.count("already completed") == 1
     assert "copying: accuracy, higher is better" in shown
     assert (workplace / "board.csv").read_text().startswith("track,task,metric")
+
+
+@pytest.mark.parametrize("page", UNTRIED)
+def test_every_shown_run_has_options_that_exist(page: str, config_store) -> None:
+    register()
+    for program, *arguments in commands(page):
+        if program == "run":
+            check_overrides([a for a in arguments if "=" in a and not a.startswith("hydra")])
 
 
 def test_the_commands_for_own_data_read_files_as_they_are_shown(
