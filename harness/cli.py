@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; 0 is success, 1 a run that did not complete, 2 wrong input, 130 Ctrl-C."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        options = _parser().parse_args(_protected(arguments))
+        options = parser().parse_args(_protected(arguments))
         code: int = options.call(options)
         return code
     except UserError as error:
@@ -42,17 +42,18 @@ def _protected(arguments: list[str]) -> list[str]:
     return arguments
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """All subcommands with their arguments."""
+    whole = argparse.ArgumentParser(
         prog="recurbench", description="Compare recurrent cells fairly."
     )
-    parser.add_argument("--version", action="version", version=__version__)
-    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    whole.add_argument("--version", action="version", version=__version__)
+    subparsers = whole.add_subparsers(required=True, metavar="COMMAND")
     for name, module in _subcommands():
         subparser = subparsers.add_parser(name, help=module.HELP)
         module.add_arguments(subparser)
         subparser.set_defaults(call=module.call)
-    return parser
+    return whole
 
 
 def _subcommands() -> Iterator[tuple[str, Any]]:

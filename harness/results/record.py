@@ -112,7 +112,8 @@ class Record(msgspec.Struct, kw_only=True):
     """One run: what was asked for, what came out, what it cost and where it happened.
 
     Attributes:
-        primary, cost: None for a run that failed before they were known.
+        primary: None for a run that failed before it was known.
+        cost: None for a run that failed before it was known.
         metrics: by split, `val`, `test` and `test_<name>`, then by name.
         curve: points of `step`, `seconds`, `train/loss` and `val/<metric>`.
         study: the name that a sweep gives what belongs together.

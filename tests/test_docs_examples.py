@@ -1,4 +1,4 @@
-"""The site builds, nothing in it leads nowhere or elsewhere, and what its pages show works."""
+"""What the pages of docs/ show works as it is written."""
 
 import os
 import re
@@ -7,15 +7,24 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from recurbench.harness.cli import main
-from recurbench.harness.plugins.registry import registry
+from recurbench.harness.config.compose import check_overrides
+from recurbench.harness.config.schema import register
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+UNTRIED = [
+    str(path.relative_to(DOCS))
+    for path in sorted(DOCS.rglob("*.md"))
+    if "recurbench run" in path.read_text() and not re.match("add(ing)?-", path.name)
+]
+"""Pages with commands; those that add something have tests which run them."""
+
 SMALL = ["train.max_steps=2", "train.eval_every=2", "train.batch_size=4", "task.eval_sequences=20"]
 
 
@@ -30,7 +39,7 @@ def commands(page: str) -> list[list[str]]:
     """The `recurbench` lines of a page, without what is set before them."""
     lines = [line for body in blocks(page) for line in body.splitlines()]
     found = [line.partition("recurbench ")[2] for line in lines if "recurbench " in line]
-    return [shlex.split(line) for line in found]
+    return [shlex.split(line, comments=True) for line in found]
 
 
 def quickly(arguments: list[str]) -> list[str]:
@@ -39,47 +48,6 @@ def quickly(arguments: list[str]) -> list[str]:
         return arguments
     kept = [a for a in arguments if not a.startswith("train.max_steps")]
     return [*kept, *SMALL, *([] if any("logger" in a for a in kept) else ["logger=none"])]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, built as `make docs` does."""
-    folder = tmp_path_factory.mktemp("site")
-    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder]
-    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    done = subprocess.run(build, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-def test_no_page_asks_another_server_for_anything(site: Path) -> None:
-    pages = list(site.rglob("*.html"))
-    assert len(pages) > 15
-    for page in pages:
-        text = page.read_text()
-        assert not re.findall(r"<(?:script|img|iframe)[^>]*src=\"(?:https?:)?//", text), page
-        assert not re.findall(r"<link[^>]*rel=\"(?:stylesheet|preload|icon|preconnect)\"[^>]*href="
-                              r"\"(?:https?:)?//", text), page  # fmt: skip
-    for style in site.rglob("*.css"):
-        assert not re.findall(r"url\(\"?(?:https?:)?//", style.read_text()), style
-
-
-def test_the_reference_shows_every_cell_and_task(site: Path) -> None:
-    for kind, page in (("cell", "cells"), ("task", "tasks")):
-        text = (site / "reference" / f"{page}.html").read_text()
-        for plugin in registry().plugins[kind].values():
-            assert f">{plugin.cls.__name__}<" in text, plugin.name
-
-
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
-def test_what_the_readme_links_to_is_there(page: str) -> None:
-    for link in re.findall(r"\]\((?!http)([^)]+)\)", (ROOT / page).read_text()):
-        name, _, anchor = link.partition("#")
-        assert (ROOT / name).exists(), link
-        if anchor:
-            headings = re.findall(r"^#+ (.*)$", (ROOT / name).read_text(), re.MULTILINE)
-            slugs = {re.sub(r"[^\w -]", "", h).strip().lower().replace(" ", "-") for h in headings}
-            assert anchor in slugs, link
 
 
 def test_the_tutorials_commands_lead_to_a_leaderboard(
@@ -91,6 +59,32 @@ def test_the_tutorials_commands_lead_to_a_leaderboard(
     assert shown.count("already completed") == 1
     assert "copying: accuracy, higher is better" in shown
     assert (workplace / "board.csv").read_text().startswith("track,task,metric")
+
+
+@pytest.mark.parametrize("page", UNTRIED)
+def test_every_shown_run_has_options_that_exist(page: str, config_store) -> None:
+    register()
+    for program, *arguments in commands(page):
+        if program == "run":
+            check_overrides([a for a in arguments if "=" in a and not a.startswith("hydra")])
+
+
+def test_the_commands_for_own_data_read_files_as_they_are_shown(
+    workplace: Path, config_store, read_records: Callable
+) -> None:
+    page = "how-to/use-your-own-data.md"
+    table, lines = (body.splitlines() for body in blocks(page, "text"))
+    hours = [datetime(2024, 1, 1) + timedelta(hours=i) for i in range(400)]
+    rows = [f"{hour:%Y-%m-%dT%H:%M},{i % 23}.5,-{i % 7}.0" for i, hour in enumerate(hours)]
+    assert re.sub(r"[\d.]+,-[\d.]+", "", rows[0]) == re.sub(r"[\d.]+,-[\d.]+", "", table[1])
+    (workplace / "my.csv").write_text("\n".join([table[0], *rows]) + "\n")
+    many = [f"{line} {number}\n" for number in range(60) for line in lines]
+    (workplace / "my.tsv").write_text("".join(many))
+    (workplace / "later.tsv").write_text("".join(f"{line} again\n" for line in lines))
+    (workplace / "my.txt").write_text("to be, or not to be, that is the question. " * 200)
+    for arguments in commands(page):
+        assert main([a for a in quickly(arguments) if "eval_sequences" not in a]) == 0, arguments
+    assert len({record["track"]["data"] for record in read_records()}) == len(commands(page))
 
 
 def test_the_metric_of_the_page_is_in_the_record(
@@ -176,3 +170,17 @@ def test_the_budget_and_the_column_of_the_pages_are_one_line_each(
     (path,) = (workplace / "results/runs").rglob("*.json")
     shown = run_there(checkout, workplace, "show", path.stem)
     assert abs(int(re.search(r"recurrent_parameters=(\d+)", shown)[1]) - 5000) <= 100
+
+
+def test_the_launcher_preset_of_the_page_is_one_file_of_a_checkout(
+    checkout: Path, workplace: Path, read_records: Callable
+) -> None:
+    page = "how-to/add-a-launcher.md"
+    preset, _ = blocks(page, "yaml")
+    folder = checkout / "conf" / "hydra" / "launcher"
+    folder.mkdir(parents=True)
+    (folder / "plain.yaml").write_text(preset)
+    (arguments,) = commands(page)
+    arguments = [a for a in quickly(arguments) if not a.startswith("hydra.searchpath")]
+    assert "completed" in run_there(checkout, workplace, *arguments)
+    assert {record["seed"] for record in read_records()} == {0, 1}
