@@ -6,7 +6,7 @@ import torch
 from annotated_types import Gt
 from torch import Tensor, nn
 
-from recurbench.cells.base import RecurrentCell
+from recurbench import RecurrentCell
 
 
 class OscillatorState(NamedTuple):
