@@ -48,7 +48,7 @@ class StackedGates(RecurrentCell[StateT]):
         self.initialisations[init](self)
 
     def _uniform(self) -> None:
-        """As torch: uniform in `±1/√H`, drawn in torch's order, so equal seeds give equal values."""
+        """As torch: uniform in `±1/√H`, drawn in torch's order: equal seeds, equal values."""
         bound = 1 / math.sqrt(self.hidden_size)
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)

@@ -36,11 +36,7 @@ def sources() -> list[tuple[str, str]]:
 def imported(code: str) -> set[str]:
     """The top-level names that code imports, its strings that are code too not counted."""
     tops = set()
-    try:
-        tree = ast.parse(code)
-    except SyntaxError:  # a page may show a line of a table
-        return tops
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
             tops |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
