@@ -11,7 +11,7 @@ from recurbench.cells.parts.linear_recurrence import Kernel, RealRecurrence, wid
 class MinGRU(RealRecurrence):
     """minGRU (Feng et al. 2024, "Were RNNs all we needed?", https://arxiv.org/abs/2410.01201).
 
-    With σ the logistic function and * elementwise::
+    With `σ` the logistic function and `*` elementwise::
 
         z  = σ(W_z x + b_z)                                      update gate
         n  = W_n x + b_n                                         candidate=linear
@@ -20,8 +20,8 @@ class MinGRU(RealRecurrence):
 
     As in the paper, `z` replaces: where it is 1, the candidate takes the place of the state. The
     `z` of this package's `gru` keeps. The paper has both candidates: the linear one in its
-    equations, the positive one in its code, whose scan takes the logarithm of `h`. The scan here
-    takes no logarithm, so `h` may be negative with both.
+    equations, and the positive one for a scan that takes the logarithm of `h`. The scan here takes
+    no logarithm, so `h` may be negative with both.
 
     Parameters are `input` (`W_z` above `W_n`, `(2H, I)`, and the biases `(2H,)`), uniform in
     `±1/√I`.

@@ -13,7 +13,7 @@ from recurbench.cells.parts.linear_recurrence import Kernel, RealRecurrence, wid
 class MinLSTM(RealRecurrence):
     """minLSTM (Feng et al. 2024, "Were RNNs all we needed?", https://arxiv.org/abs/2410.01201).
 
-    With σ the logistic function and * elementwise::
+    With `σ` the logistic function and `*` elementwise::
 
         f  = σ(W_f x + b_f)                                      forget gate
         i  = σ(W_i x + b_i)                                      input gate
