@@ -19,14 +19,14 @@ class AttentionState(NamedTuple):
 
     h: Tensor  # (B, H)
     memory: Tensor  # (B, W, H), the last hidden states
-    keys: Tensor  # (B, W, H), their keys, so that each is computed once and not at every step
+    keys: Tensor  # (B, W, H), their keys, kept so that each is computed once
     steps: Tensor  # (B,), int64, how many were taken so far
 
 
 class AttentionGRU(RecurrentCell[AttentionState]):
     """GRU with attention over its own last `window` hidden states.
 
-    The step is numbered t, as the window needs it::
+    With `t` the number of the step, which the window needs::
 
         h_t    = GRU(x_t, h_{t-1})
         q_t    = W_q h_t,   k_t = W_k h_t
@@ -36,14 +36,15 @@ class AttentionGRU(RecurrentCell[AttentionState]):
         c_t    = Σ_j a_tj h_j
         y_t    = W_o [h_t; c_t] + b_o
 
-    With several heads, each has the features D = H / heads of q, k, v and h to itself and its own
-    softmax; the contexts are put side by side. The newest state is part of the window, so there is
-    always something to attend to. The attention reads the recurrence and does not feed back
-    into it. Bahdanau et al. (https://arxiv.org/abs/1409.0473) attend from a decoder to an encoder;
-    here, as in self-attention (https://arxiv.org/abs/1706.03762), both ends are one sequence.
+    Each of several heads has its own `D = H / heads` features of `q`, `k`, `v` and `h`, and its own
+    softmax; the heads' contexts are put side by side. The newest state is part of the window, so
+    there is always something to attend to. The attention reads the recurrence and does not feed
+    back into it. Bahdanau et al. (https://arxiv.org/abs/1409.0473) attend from a decoder to an
+    encoder; here, as in self-attention (https://arxiv.org/abs/1706.03762), a sequence attends to
+    itself.
 
-    Parameters are those of the GRU under `gru.`, `query_key` (W_q above W_k, no bias), `v`
-    (additive only) and `output` (W_o, b_o).
+    Parameters are those of the GRU under `gru.`, `query_key` (`W_q` above `W_k`, no bias), `v`
+    (additive only) and `output` (`W_o`, `b_o`).
 
     Args:
         input_size: I, features of an input step.
@@ -53,9 +54,9 @@ class AttentionGRU(RecurrentCell[AttentionState]):
         score: how a query and a key are compared.
         bias: whether the GRU and the output have biases.
         reset_after: the GRU's reset convention.
-        init: the GRU's initialisation; the attention's is uniform in ±1/√(inputs).
-        kernel: `fused` runs the GRU first and then attends from all steps at once, which the
-            attention allows as it does not feed back; `reference` takes step after step.
+        init: the GRU's initialisation; the attention's is uniform in `±1/√(inputs)`.
+        kernel: `fused` runs the GRU first and then attends from all steps at once, which is
+            possible as the attention does not feed back; `reference` takes step after step.
 
     Raises:
         CellError: a size is not positive or does not fit `heads`, or `score`, `init` or `kernel`

@@ -33,10 +33,10 @@ class RecurrentCell(nn.Module, ABC, Generic[StateT]):
 
     A minimal cell writes `__init__`, `initial_state`, `project` and `recur`. Its constructor takes
     `input_size`, `hidden_size` and typed, defaulted keyword knobs; that signature is its
-    configuration, and limits in its annotations, `window: Annotated[int, Ge(1)] = 16`, hold
-    wherever it is called. The state is a flat `NamedTuple` of tensors, each `(B, ...)`, none of
-    which grows with T, and a cell accepts the state it returned: running chunks equals running the
-    whole.
+    configuration. Limits stand in its annotations, as in `window: Annotated[int, Ge(1)] = 16`, and
+    are checked whenever a cell is made. The state is a flat `NamedTuple` of tensors, each
+    `(B, ...)`, none of which grows with T. A cell accepts the state it returned: a sequence run in
+    chunks gives what it gives as a whole.
 
     Args:
         input_size: I, features of an input step.
@@ -53,7 +53,7 @@ class RecurrentCell(nn.Module, ABC, Generic[StateT]):
     """`hidden_size` must divide by it; an instance may narrow it, as a number of heads does."""
 
     # What `recurbench list` shows; all may be left out. They have no values here, so that a cell
-    # that leaves one out may call a part of its own so.
+    # that leaves one out may use the name for something else.
     year: ClassVar[int]
     """When the cell was published."""
 
@@ -197,14 +197,14 @@ def fold(
     batch_sizes: Sequence[int],
     state: StateT,
 ) -> tuple[Tensor, StateT]:
-    """Applies a function to step after step of a packed batch, to the rows still running alone.
+    """Applies a function step after step to a packed batch, each time to the rows still running.
 
-    A cell whose `recur` needs something that is the same at every step, such as a matrix made from
-    its parameters, overrides `unroll` to compute that once and fold a function that has it.
+    Some cells need something that is the same at every step, such as a matrix made from their
+    parameters. Such a cell overrides `unroll`: it computes that once and folds a function of it.
 
     Args:
         recur: one step, `(B, G)` and a state to `(B, O)` and the next state.
-        u: projected inputs `(N, G)`; see `RecurrentCell.unroll`, also for the rest.
+        u: projected inputs `(N, G)`, as in `RecurrentCell.unroll`.
         batch_sizes: the number of rows still running at each step.
         state: the initial state.
 
@@ -220,13 +220,13 @@ def fold_parts(
     rows: Sequence[int],
     state: StateT,
 ) -> tuple[Tensor, StateT]:
-    """As `fold`, for parts of one step or more, each of rows that all go on to its end.
+    """As `fold`, for parts of one or more steps; all rows of a part run to its end.
 
     Args:
-        function: a part `(n, G)` and the state of its rows to outputs `(n, O)` and the next state.
+        function: one part, `(n, G)` and the state of its rows to `(n, O)` and the next state.
         parts: projected inputs, part after part.
         rows: the number of rows of each part, never increasing.
-        state: the initial state, of the first part's rows.
+        state: the initial state of the first part's rows.
 
     Returns:
         Outputs `(N, O)`, and each row's state after its own last step.

@@ -1,4 +1,4 @@
-"""A layer without memory: what it scores is what a task gives away for nothing."""
+"""A layer without memory: its score is what a task gives to a cell that remembers nothing."""
 
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
@@ -18,15 +18,15 @@ class NoState(NamedTuple):
 class Feedforward(RecurrentCell[NoState]):
     """One layer of a feedforward network (Rumelhart, Hinton & Williams 1986).
 
-    Every step is seen by itself, so that all steps are computed at once::
+    Every step is seen by itself, so all steps are computed at once::
 
         y = tanh(W x + b)
 
-    "Learning representations by back-propagating errors" has logistic units. tanh is what the other
-    cells end in, which leaves the memory as the only difference. The state has a row per sequence
-    and no features.
+    What differs: the paper ("Learning representations by back-propagating errors") has logistic
+    units. The other cells end in tanh; with it here too, memory is the only difference to them. The
+    state has a row per sequence and no features.
 
-    Parameters are `input` (W `(H, I)`, b `(H,)`), uniform in ±1/√I.
+    Parameters are `input` (`W` `(H, I)`, `b` `(H,)`), uniform in `±1/√I`.
 
     Args:
         input_size: I, features of an input step.
@@ -55,11 +55,11 @@ class Feedforward(RecurrentCell[NoState]):
         return torch.tanh(self.input(x))
 
     def recur(self, u: Tensor, state: NoState) -> tuple[Tensor, NoState]:
-        """One step, which is done already: `(B, H)` and the state as they are."""
+        """One step, all done by `project`: `(B, H)` and the state as they are."""
         return u, state
 
     def unroll(
         self, u: Tensor, batch_sizes: Sequence[int], state: NoState
     ) -> tuple[Tensor, NoState]:
-        """All steps, which are done already: `(N, H)` and the state as they are."""
+        """All steps, all done by `project`: `(N, H)` and the state as they are."""
         return u, state

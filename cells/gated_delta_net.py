@@ -25,8 +25,8 @@ class GatedDeltaNetState(NamedTuple):
 class GatedDeltaNet(RecurrentCell[GatedDeltaNetState]):
     """Gated DeltaNet (Yang et al. 2024, https://arxiv.org/abs/2412.06464).
 
-    Each head has D = H / heads features of q, k and v, and its own S, α and β. With σ the logistic
-    function and normalised(a) = a / √(a · a + 1e-6)::
+    Each head has `D = H / heads` features of `q`, `k` and `v`, and its own `S`, `α` and `β`. With
+    `σ` the logistic function and `normalised(a) = a / √(a · a + 1e-6)`::
 
         q  = normalised(silu(W_q x))                     query
         k  = normalised(silu(W_k x))                     key
@@ -36,25 +36,25 @@ class GatedDeltaNet(RecurrentCell[GatedDeltaNetState]):
         S' = α S (I - β k kᵀ) + β v kᵀ
         y  = S' q
 
-    The memory answers S k for a key; the step moves this answer towards v by the share β, having
-    forgotten by α. Decay and its initial values are those of Mamba2
-    (https://arxiv.org/abs/2405.21060).
+    Asked for the key `k`, the memory answers `S k`. A step first forgets by the factor `α`, then
+    moves the answer towards `v`: by all of the way if `β` is 1, and not at all if it is 0. The
+    decay `α` and its initial values are those of Mamba2 (https://arxiv.org/abs/2405.21060).
 
-    What differs: the 1e-6. Left out, as parts of the paper's block around the rule: the
-    short convolutions before the activations, and after the memory the norm, the output gate and
-    the output projection. Heads of keys and values are of one size.
+    What differs: the 1e-6, and that keys and values have the same size. Left out, as parts of the
+    paper's block around the rule: the short convolutions before the activations, and after the
+    memory the norm, the output gate and the output projection.
 
-    Parameters are `weight` `(3H + 2 heads, I)`, rows head after head and in a head D each of q, k,
-    v, then α and β; `A` and `b_α` as `log_rate` and `bias`, both `(heads,)`. At first exp(A) is
-    uniform in 1 to 16 and softplus(b_α) is log-uniform in 0.001 to 0.1; the weights are uniform in
-    ±1/√I.
+    Parameters are `weight` `(3H + 2 heads, I)`, rows head after head and in a head D each of `q`,
+    `k`, `v`, then one each of `α` and `β`; and `A` and `b_α` as `log_rate` and `bias`, both
+    `(heads,)`. At first `exp(A)` is uniform in `[1, 16]`, `softplus(b_α)` is log-uniform in
+    `[0.001, 0.1]`, and the weights are uniform in `±1/√I`.
 
     Args:
         input_size: I, features of an input step.
         hidden_size: H, a multiple of `heads`.
         heads: the number of memories.
-        kernel: `fused` does a chunk of steps at once, finding all of its corrections by solving a
-            triangular system; `reference` takes step after step. They compute the same.
+        kernel: `fused` does a chunk of steps at once: it solves a triangular system for all of
+            their corrections. `reference` takes step after step. Both compute the same.
 
     Raises:
         CellError: a size is not positive or does not fit `heads`, or `kernel` is unknown.
@@ -91,7 +91,7 @@ class GatedDeltaNet(RecurrentCell[GatedDeltaNetState]):
         return GatedDeltaNetState(self._zeros(batch_size, self.heads, D, D))
 
     def project(self, x: Tensor) -> Tensor:
-        """Of each head q, k, v, log α and β: `(..., I)` to `(..., 3H + 2 heads)`."""
+        """Of each head `q`, `k`, `v`, `log α` and `β`: `(..., I)` to `(..., 3H + 2 heads)`."""
         q, k, v, a, b = self._split(F.linear(x, self.weight))
         q, k, v = F.silu(q), F.silu(k), F.silu(v)
         q, k = (e * (e.square().sum(-1, keepdim=True) + EPSILON).rsqrt() for e in (q, k))
@@ -100,7 +100,7 @@ class GatedDeltaNet(RecurrentCell[GatedDeltaNetState]):
         return torch.cat((q, k, v, log_alpha, torch.sigmoid(b)), dim=-1).flatten(-2)
 
     def _split(self, u: Tensor) -> Sequence[Tensor]:
-        """`(..., G)` to q, k, v `(..., heads, D)` and the gates `(..., heads, 1)`."""
+        """`(..., G)` to `q`, `k`, `v` `(..., heads, D)` and the gates `(..., heads, 1)`."""
         D = self.hidden_size // self.heads
         parts: Sequence[Tensor] = u.unflatten(-1, (self.heads, -1)).split([D, D, D, 1, 1], dim=-1)
         return parts
@@ -126,10 +126,10 @@ class GatedDeltaNet(RecurrentCell[GatedDeltaNetState]):
     def _chunk(self, u: Tensor, state: GatedDeltaNetState) -> tuple[Tensor, GatedDeltaNetState]:
         """L steps at once: `(R, L, G)` and the state to `(R, L, H)` and the next state.
 
-        With F_t the sum of log α over steps 1 to t, the memory after step t is
-        S_t = exp(F_t) S_0 + Σ_s exp(F_t - F_s) e_s k_sᵀ over the steps s up to t. The correction
-        e_t = β_t (v_t - α_t S_{t-1} k_t) is then known from those before it, which is a triangular
-        system of equations for all of a chunk.
+        With `F_t` the sum of `log α` over steps 1 to t, the memory after step t is
+        `S_t = exp(F_t) S_0 + Σ_s exp(F_t - F_s) e_s k_sᵀ`, summed over the steps s up to t. The
+        correction `e_t = β_t (v_t - α_t S_{t-1} k_t)` thus depends on those before it alone: the
+        corrections of a chunk are the solution of a triangular system of equations.
         """
         q, k, v, log_alpha, beta = (part.transpose(1, 2) for part in self._split(u))
         F_t = log_alpha.cumsum(-2)  # (R, heads, L, 1)

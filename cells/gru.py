@@ -13,7 +13,7 @@ from recurbench.cells.parts.stacked_gates import StackedGates
 class GRU(StackedGates[HiddenState]):
     """Gated recurrent unit (Cho et al. 2014, https://arxiv.org/abs/1406.1078).
 
-    With σ the logistic function and * elementwise::
+    With `σ` the logistic function and `*` elementwise::
 
         r  = σ(W_ir x + b_ir + W_hr h + b_hr)                    reset gate
         z  = σ(W_iz x + b_iz + W_hz h + b_hz)                    update gate
@@ -24,22 +24,23 @@ class GRU(StackedGates[HiddenState]):
     Two conventions differ between papers and libraries:
 
     * Reset. `reset_after=True`, the default, resets the recurrent product, as cuDNN, torch and
-      today's Keras do; the bias b_hn then lies inside the reset. `reset_after=False` resets the
+      today's Keras do; the bias `b_hn` then lies inside the reset. `reset_after=False` resets the
       hidden state before the product, as the published paper (arXiv v3), Chung et al. 2014 and
       most textbooks do. The two are different functions.
-    * Update. Here z keeps, `h' = (1 - z) * n + z * h`, as in Cho et al. 2014 (eq. 7), torch and
-      Keras. In Chung et al. 2014 (https://arxiv.org/abs/1412.3555) and many textbooks z replaces,
-      `h' = (1 - z) * h + z * n`. As σ(-a) = 1 - σ(a), negating the weights and biases of z turns
-      one into the other; this cell has no switch for it.
+    * Update. Here `z` keeps, `h' = (1 - z) * n + z * h`, as in Cho et al. 2014 (eq. 7), torch and
+      Keras. In Chung et al. 2014 (https://arxiv.org/abs/1412.3555) and many textbooks `z` replaces,
+      `h' = (1 - z) * h + z * n`. As `σ(-a) = 1 - σ(a)`, negating the weights and biases of `z`
+      turns one into the other; this cell has no switch for it.
 
-    Parameters are those of `nn.GRUCell`, rows in the order r, z, n.
+    Parameters are those of `nn.GRUCell`, rows in the order `r`, `z`, `n`.
 
     Args:
         input_size: I, features of an input step.
         hidden_size: H.
         bias: whether the gates have biases.
         reset_after: the reset convention, see above.
-        init: `torch` draws everything from ±1/√H; `keras` is Glorot uniform, orthogonal, zero.
+        init: `torch` draws all from `±1/√H`; `keras` starts with input weights Glorot
+            uniform, recurrent weights orthogonal and biases zero.
 
     Raises:
         CellError: a size is not positive, or `init` is unknown.
@@ -68,7 +69,7 @@ class GRU(StackedGates[HiddenState]):
         return HiddenState(self._zeros(batch_size, self.hidden_size))
 
     def project(self, x: Tensor) -> Tensor:
-        """The input's share of r, z and n: `(..., I)` to `(..., 3H)`."""
+        """The input's part of `r`, `z` and `n`: `(..., I)` to `(..., 3H)`."""
         if self.reset_after:
             return F.linear(x, self.weight_ih, self.bias_ih)  # b_hn belongs inside the reset
         return super().project(x)

@@ -18,8 +18,8 @@ class BlendedState(NamedTuple):
 class GRUBlendedReset(StackedGates[BlendedState]):
     """GRU with a blended reset, a variation of this project on the GRU.
 
-    It starts from Cho et al. 2014 (https://arxiv.org/abs/1406.1078). With σ the logistic function,
-    * elementwise and n the candidate of the step before::
+    It starts from Cho et al. 2014 (https://arxiv.org/abs/1406.1078). With `σ` the logistic
+    function, `*` elementwise and `n` the candidate of the step before::
 
         s  = σ(W_is x + b_is + W_hs h + b_hs)                    blend gate
         z  = σ(W_iz x + b_iz + W_hz h + b_hz)                    update gate
@@ -27,18 +27,20 @@ class GRUBlendedReset(StackedGates[BlendedState]):
         n' = tanh(W_in x + b_in + W_hn (r * h) + b_hn)           candidate
         h' = z * n' + (1 - z) * h,   y = h'
 
-    What differs from the paper: the reset has no weights of its own. It lies between the update
-    gate, with which the cell is the `mgu`, and the last candidate, which may be negative and so
-    turn the sign of a feature round. Hence the candidate is part of the state, zero at first. And
-    z replaces here, where that of the paper and of this package's `gru` keeps.
+    What differs from the paper: the reset has no weights of its own. It is a mean of the update
+    gate and of the last candidate, weighted by the gate `s`. With the update gate alone, `s = 0`,
+    the cell would be the `mgu`. The candidate may be negative and so change the sign of a feature.
+    It is part of the state, and zero at first. Also, `z` replaces here, where the `z` of the paper
+    and of this package's `gru` keeps.
 
-    Parameters are laid out as those of `nn.GRUCell`, rows in the order s, z, n.
+    Parameters are laid out as those of `nn.GRUCell`, rows in the order `s`, `z`, `n`.
 
     Args:
         input_size: I, features of an input step.
         hidden_size: H.
         bias: whether the gates and the candidate have biases.
-        init: `torch` draws everything from ±1/√H; `keras` is Glorot uniform, orthogonal, zero.
+        init: `torch` draws all from `±1/√H`; `keras` starts with input weights Glorot
+            uniform, recurrent weights orthogonal and biases zero.
 
     Raises:
         CellError: a size is not positive, or `init` is unknown.

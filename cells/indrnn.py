@@ -1,4 +1,4 @@
-"""The independently recurrent network: every unit remembers itself alone."""
+"""The independently recurrent network: every unit sees its own past alone."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -13,28 +13,29 @@ from recurbench.cells.rnn import NONLINEARITIES
 class IndRNN(RecurrentCell[HiddenState]):
     """Independently recurrent network (Li et al. 2018, https://arxiv.org/abs/1803.04831).
 
-    With φ either relu or tanh and * elementwise::
+    With `φ` either relu or tanh and `*` elementwise::
 
         h' = φ(W x + b + u * h),   y = h'
 
-    A rectified unit multiplies what it holds by u at every step. Over T steps that is at most a
-    factor of 2 if |u| ≤ 2^(1/T), and at least one of 1/2 if u ≥ 2^(-1/T). The recurrent weights
-    start in this range, where the paper has them in its last layer so that all of it remembers, or
-    in [0, 2^(1/T)], as in the layers below the last, so that it remembers over many time scales.
+    A rectified unit multiplies what it holds by `u` at every step. Over T steps, that is a factor
+    of 2 at most if `|u| <= 2^(1/T)`, and of 1/2 at least if `u >= 2^(-1/T)`. With `long_memory`,
+    `u` starts between these two, so that every unit remembers over T steps, as in the paper's last
+    layer. Without, `u` starts in `[0, 2^(1/T)]`, so that the units remember over many time scales,
+    as in the paper's other layers.
 
     What differs from the paper: there is no batch normalisation, which would couple the rows of a
-    batch, and the range holds at initialisation only. The paper also clips u to it after every
-    update; the authors' code makes that a choice, off by default.
+    batch, and the range holds at initialisation only. The paper also clips `u` to it after every
+    update; in the authors' code that is a choice, off by default.
 
-    Parameters are `input` (W `(H, I)`, uniform in ±1/√I, and b `(H,)`, zero at first) and `u`
+    Parameters are `input` (`W` `(H, I)`, uniform in `±1/√I`, and `b` `(H,)`, zero at first) and `u`
     `(H,)`.
 
     Args:
         input_size: I, features of an input step.
         hidden_size: H.
-        nonlinearity: φ, `relu` or `tanh`.
-        steps: T, over how many steps to remember, such as the length of a sequence.
-        long_memory: whether u starts in [2^(-1/T), 2^(1/T)] and not in [0, 2^(1/T)].
+        nonlinearity: `φ`, that is `relu` or `tanh`.
+        steps: T, how many steps to remember over, such as the length of a sequence.
+        long_memory: whether `u` starts in `[2^(-1/T), 2^(1/T)]` and not in `[0, 2^(1/T)]`.
 
     Raises:
         CellError: a size or `steps` is not positive, or `nonlinearity` is unknown.
@@ -66,7 +67,7 @@ class IndRNN(RecurrentCell[HiddenState]):
         return HiddenState(self._zeros(batch_size, self.hidden_size))
 
     def project(self, x: Tensor) -> Tensor:
-        """The input's share, with the bias: `(..., I)` to `(..., H)`."""
+        """The input's part, with the bias: `(..., I)` to `(..., H)`."""
         u: Tensor = self.input(x)
         return u
 

@@ -12,14 +12,15 @@ from recurbench.cells.lstm import LSTM
 from recurbench.cells.rnn import RNN
 
 KERAS_ORDERS = {GRU: (1, 0, 2), LSTM: (0, 1, 2, 3), RNN: (0,)}
-"""Where Keras's gates (GRU z, r, h; LSTM i, f, c, o) lie in ours; each order undoes itself."""
+"""Where Keras's gates (GRU `z`, `r`, `h`; LSTM `i`, `f`, `c`, `o`) are among ours. Each order is
+its own inverse."""
 
 
 def to_torch(cell: GRU | LSTM | RNN) -> nn.GRU | nn.LSTM | nn.RNN:
     """The torch layer, batch first, that computes what a cell computes, with copied weights.
 
-    A torch cell, such as `nn.GRUCell`, needs no help: it has the cell's parameters by name, so it
-    loads `cell.state_dict()`.
+    A torch cell, such as `nn.GRUCell`, needs no such function: it has parameters of the same names,
+    so it loads `cell.state_dict()`.
 
     Raises:
         CellError: torch has no such layer.
@@ -88,8 +89,7 @@ def to_keras(cell: GRU | LSTM | RNN) -> list[Any]:
         keras.layers.LSTM(hidden_size)
         keras.layers.SimpleRNN(hidden_size, activation=cell.nonlinearity)
 
-    Keras has one bias where the cell has two, which are added, except in a GRU with
-    `reset_after=True`.
+    Keras has one bias, the sum of the cell's two, except in a GRU with `reset_after=True`.
 
     Raises:
         CellError: Keras has no such layer.
@@ -100,12 +100,12 @@ def to_keras(cell: GRU | LSTM | RNN) -> list[Any]:
 def load_keras(cell: GRU | LSTM | RNN, weights: Sequence[Any]) -> None:
     """Copies the weights of the equal Keras layer into a cell; see `to_keras` for which it is.
 
-    Where Keras has one bias it becomes `bias_ih`, and `bias_hh` becomes zero.
+    Where Keras has one bias, it becomes `bias_ih`, and `bias_hh` becomes zero.
 
     Args:
-        cell: of the layer's sizes and function. Weights do not tell the activations, nor those of
-            a GRU without biases its `reset_after`.
-        weights: what the layer's `get_weights` gave.
+        cell: has the layer's sizes and computes the same function. Weights alone do not show which
+            activations a layer has, nor the `reset_after` of a GRU without biases.
+        weights: what the layer's `get_weights` returned.
 
     Raises:
         CellError: Keras has no layer like the cell, or the weights are of another.
@@ -140,7 +140,7 @@ def _require_plain(cell: GRU | LSTM | RNN) -> None:
 
 
 def _keras_weights(cell: GRU | LSTM | RNN) -> list[Tensor]:
-    """A kernel `(I, K * H)`, a recurrent one `(H, K * H)` and the bias or biases, if there are."""
+    """A kernel `(I, K * H)`, a recurrent one `(H, K * H)` and the bias or biases, if any."""
     _require_plain(cell)
     weights = [_reordered(cell, cell.weight_ih).t(), _reordered(cell, cell.weight_hh).t()]
     if cell.bias_ih is not None and cell.bias_hh is not None:

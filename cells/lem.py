@@ -19,19 +19,19 @@ class LEMState(NamedTuple):
 class LEM(StackedGates[LEMState]):
     """Long expressive memory (Rusch et al. 2022, https://arxiv.org/abs/2110.04744).
 
-    With σ the logistic function and * elementwise::
+    With `σ` the logistic function and `*` elementwise::
 
         d  = dt * σ(W_id x + b_id + W_hd y + b_hd)               time steps of z
         e  = dt * σ(W_ie x + b_ie + W_he y + b_he)               time steps of y
         z' = (1 - d) * z + d * tanh(W_iz x + b_iz + W_hz y + b_hz)
         y' = (1 - e) * y + e * tanh(W_iy x + b_iy + W_hy z' + b_hy)
 
-    d and e are the paper's Δt_n and its barred twin: each feature has its own time scale, which x
-    and y may change at every step. What differs from the paper is the second bias, which the
+    `d` and `e` are the paper's `Δt` and `Δt` with a bar. Each feature has its own time scale, which
+    `x` and `y` may change at every step. What differs from the paper is the second bias, which the
     authors' code has too.
 
-    Parameters are laid out as those of `nn.LSTMCell`, rows in the order d, e, z, y, and uniform in
-    ±1/√H at first, as in the authors' code.
+    Parameters are laid out as those of `nn.LSTMCell`, rows in the order `d`, `e`, `z`, `y`. They
+    are uniform in `±1/√H` at first, as in the authors' code.
 
     Args:
         input_size: I, features of an input step.

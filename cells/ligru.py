@@ -12,7 +12,7 @@ from recurbench.cells.base import HiddenState, RecurrentCell
 class LiGRU(RecurrentCell[HiddenState]):
     """Light gated recurrent unit (Ravanelli et al. 2018, https://arxiv.org/abs/1803.10225).
 
-    With σ the logistic function and * elementwise::
+    With `σ` the logistic function and `*` elementwise::
 
         z  = σ(norm(W_z x) + U_z h)                              update gate
         n  = relu(norm(W_n x) + U_n h)                           candidate
@@ -21,18 +21,19 @@ class LiGRU(RecurrentCell[HiddenState]):
         norm(a) = γ * (a - mean(a)) / √(var(a) + ε) + b          normalise=True
         norm(a) = a + b                                          normalise=False
 
-    What differs from the paper: there norm is batch normalisation, which couples the rows of a
-    batch and counts padding; here it is layer normalisation, over the H features of z and those
-    of n apart, each with its own γ and b. Its recurrent dropout is left out.
+    What differs: the paper's `norm` is batch normalisation, which couples the rows of a batch and
+    counts padding. Here it is layer normalisation over H features: those of `z` and those of `n`
+    are normalised separately and have their own `γ` and `b`. The paper's recurrent dropout is left
+    out.
 
-    Parameters are `W` `(2H, I)` and `U` `(2H, H)`, rows in the order z, n, `b` `(2H,)` and, if
-    normalised, `gain` `(2H,)` for γ. W starts Glorot uniform and U orthogonal, gate by gate, as in
-    the paper; γ starts at 1 and b at 0.
+    Parameters are `W` `(2H, I)`, `U` `(2H, H)` and `b` `(2H,)`, rows in the order `z`, `n`, and, if
+    normalised, `gain` `(2H,)` for `γ`. `W` starts Glorot uniform and `U` orthogonal, gate by gate,
+    as in the paper; `γ` starts at 1 and `b` at 0.
 
     Args:
         input_size: I, features of an input step.
         hidden_size: H.
-        normalise: whether the input's share is normalised, see above; with H = 1 that leaves b.
+        normalise: whether the input's part is normalised, see above; with `H = 1` only `b` is left.
 
     Raises:
         CellError: a size is not positive.
@@ -62,7 +63,7 @@ class LiGRU(RecurrentCell[HiddenState]):
         return HiddenState(self._zeros(batch_size, self.hidden_size))
 
     def project(self, x: Tensor) -> Tensor:
-        """The input's share, normalised: `(..., I)` to `(..., 2H)`."""
+        """The input's part, normalised: `(..., I)` to `(..., 2H)`."""
         if self.gain is None:
             return F.linear(x, self.W, self.b)
         gates = F.linear(x, self.W).unflatten(-1, (2, -1))

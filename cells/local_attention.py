@@ -25,7 +25,7 @@ class LocalAttentionState(NamedTuple):
 class LocalAttention(RecurrentCell[LocalAttentionState]):
     """Sliding-window attention (Beltagy et al. 2020, https://arxiv.org/abs/2004.05150).
 
-    The step is numbered t, as the window needs it::
+    With `t` the number of the step, which the window needs::
 
         q_t    = W_q x_t,   k_t = W_k x_t,   v_t = W_v x_t
         e_tj   = q_t · k_j / √D + p_{t-j}
@@ -33,25 +33,26 @@ class LocalAttention(RecurrentCell[LocalAttentionState]):
         c_t    = Σ_j a_tj v_j
         y_t    = W_o c_t + b_o
 
-    With several heads, each has the features D = H / heads of q, k and v and the biases p to
-    itself and its own softmax; the contexts are put side by side. This is the multi-head attention
-    of Vaswani et al. 2017 (https://arxiv.org/abs/1706.03762) over the window of Longformer's
-    language models, which looks back only.
+    Each of several heads has its own `D = H / heads` features of `q`, `k` and `v`, its own biases
+    `p` and its own softmax; the heads' contexts are put side by side. This is the multi-head
+    attention of Vaswani et al. 2017 (https://arxiv.org/abs/1706.03762) over the window of
+    Longformer's language models, which looks back only.
 
-    Nothing that was made from one window reaches another, so what is older than the window is gone.
-    It is what remains of `attention_gru`, which slides the same window over a GRU's states, when
-    the recurrence is taken away.
+    A window sees inputs only, never the result of another window, so what is older than the window
+    is forgotten. This cell is `attention_gru` without its recurrence: that cell slides the same
+    window over a GRU's states.
 
-    Without positions a window would be a bag of inputs. The bias p of each head and distance tells
-    their order. It is that of T5 (Raffel et al. 2020, https://arxiv.org/abs/1910.10683), but with a
-    value for each distance, not for a bucket of several, and it starts at zero; Shaw et al. 2018
-    (https://arxiv.org/abs/1803.02155) have a vector where T5 has a number. Vaswani et al. give the
-    inputs absolute positions, which a stream without an end does not have. The residual sum, layer
-    normalisation and feed-forward network that follow attention in a transformer are left out, as
-    are Longformer's dilated windows and global tokens.
+    Without positions, a window would be a bag of inputs. The bias `p` of each head and distance
+    tells their order. It is that of T5 (Raffel et al. 2020, https://arxiv.org/abs/1910.10683), but
+    T5 has one value for several distances, and here each distance has its own, zero at first.
+    Shaw et al. 2018 (https://arxiv.org/abs/1803.02155) have a vector where T5 has a number. Vaswani
+    et al. give the inputs absolute positions, which a stream without an end does not have.
 
-    Parameters are `query_key_value` (W_q above W_k above W_v, no bias), `position_bias`
-    `(W, heads)`, row d for distance d, and `output` (W_o, b_o).
+    Left out: the residual sum, layer normalisation and feed-forward network that follow attention
+    in a transformer, and Longformer's dilated windows and global tokens.
+
+    Parameters are `query_key_value` (`W_q` above `W_k` above `W_v`, no bias), `position_bias`
+    `(W, heads)`, row `d` for distance `d`, and `output` (`W_o`, `b_o`).
 
     Args:
         input_size: I, features of an input step.

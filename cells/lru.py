@@ -14,29 +14,30 @@ from recurbench.cells.parts.linear_recurrence import ComplexRecurrence, Kernel, 
 class LRU(ComplexRecurrence):
     """LRU (Orvieto et al. 2023, "Resurrecting RNNs", https://arxiv.org/abs/2303.06349).
 
-    With h complex and * elementwise::
+    With `h` complex and `*` elementwise::
 
         λ  = exp(-exp(ν) + i exp(θ))
         h' = λ * h + exp(γ) * (B x)
         y  = Re(C h') + D x
 
-    The exponentials keep |λ| below 1 whatever is learnt. In the paper D is diagonal, as its layers
-    have one width; here it is `(H, I)`. The paper's block around the layer (normalisation, gated
-    units, residuals) is the harness's.
+    The exponentials keep `|λ|` below 1 whatever is learnt. What differs: `D` is `(H, I)` here; in
+    the paper it is diagonal, as a layer's input and output have one width. The paper's block around
+    the layer (normalisation, gated units, residuals) is the harness's.
 
-    At first λ is uniform on the ring r_min <= |λ| <= r_max with phases in [0, max_phase], the
-    normalisation is exp(γ) = √(1 - |λ|²), the parts of B are N(0, 1 / 2I), those of C are
-    N(0, 1 / H), and D is N(0, 1 / I), as in the paper, whose tuned rings are the default here.
+    At first, as in the paper, `λ` is uniform on the ring `r_min <= |λ| <= r_max` with phases in
+    `[0, max_phase]`, and `exp(γ)` is `√(1 - |λ|²)`. The real and imaginary parts of `B` are drawn
+    from `N(0, 1 / 2I)`, those of `C` from `N(0, 1 / H)`, and `D` from `N(0, 1 / I)`. The default
+    ring is one that the paper found by tuning.
 
-    Parameters are ν, θ, γ as `log_decay`, `log_phase`, `log_scale` `(H,)`, `input` (Re B, Im B, D
-    below each other, `(3H, I)`) and `output` `(H, 2H)`, in which the columns Re C and -Im C of each
-    feature are side by side.
+    Parameters are `ν`, `θ`, `γ` as `log_decay`, `log_phase`, `log_scale` `(H,)`, `input` (`Re B`,
+    `Im B`, `D` below each other, `(3H, I)`) and `output` `(H, 2H)`, in which the columns `Re C` and
+    `-Im C` of each feature are side by side.
 
     Args:
         input_size: I, features of an input step.
-        hidden_size: H, complex features of h and real features of y.
+        hidden_size: H, complex features of `h` and real features of `y`.
         r_min: the ring's inner radius, at least 0.
-        r_max: its outer radius, above r_min and at most 1.
+        r_max: its outer radius, above `r_min` and at most 1.
         max_phase: the largest phase in radians, above 0.
         kernel: `fused` scans all steps at once, `reference` takes step after step.
 
@@ -83,17 +84,17 @@ class LRU(ComplexRecurrence):
         return self.hidden_size
 
     def project(self, x: Tensor) -> Tensor:
-        """Gives `Re B x`, `Im B x` and `D x`: `(..., I)` to `(..., 3H)`."""
+        """`Re B x`, `Im B x` and `D x`: `(..., I)` to `(..., 3H)`."""
         u: Tensor = self.input(x)
         return u
 
     def coefficients(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Gives `λ` and `exp(γ) * (B x)`, complex: `(N, 3H)` to `(N, H)` each."""
+        """`λ` and `exp(γ) * (B x)`, complex: `(N, 3H)` to `(N, H)` each."""
         re, im, _ = widen(u).chunk(3, dim=-1)
         decay = torch.polar(torch.exp(-torch.exp(self.log_decay)), torch.exp(self.log_phase))
         return decay.expand_as(re), torch.exp(self.log_scale) * torch.complex(re, im)
 
     def emit(self, h: Tensor, u: Tensor) -> Tensor:
-        """Gives `Re(C h) + D x`: `(N, H)` complex and `(N, 3H)` to `(N, H)`."""
+        """`Re(C h) + D x`: `(N, H)` complex and `(N, 3H)` to `(N, H)`."""
         y: Tensor = self.output(torch.view_as_real(h).flatten(-2))
         return y + u[..., 2 * self.hidden_size :]

@@ -19,7 +19,7 @@ class LSTMState(NamedTuple):
 class LSTM(StackedGates[LSTMState]):
     """Long short-term memory with forget gates (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
 
-    With σ the logistic function and * elementwise::
+    With `σ` the logistic function and `*` elementwise::
 
         i  = σ(W_ii x + b_ii + W_hi h + b_hi [+ w_ci * c])       input gate
         i  = 1 - f                                               instead, if coupled=True
@@ -31,18 +31,20 @@ class LSTM(StackedGates[LSTMState]):
         h' = o * tanh(c'),   y = h'
 
     The terms in brackets are the peepholes of Gers & Schmidhuber 2000 ("Recurrent nets that time
-    and count"): a gate sees its own memory cell only, so their weights are diagonal. The paper
-    uses other squashing functions; tanh is today's custom and torch's.
+    and count"). A gate sees its own memory cell only, so their weights are diagonal. The papers use
+    other squashing functions; tanh is the custom today, also in torch.
 
-    Two knobs take a gate away. `coupled` is the CIFG of Greff et al. 2017
-    (https://arxiv.org/abs/1503.04069), which writes as much as it forgets. The paper has peepholes
-    and f = 1 - i; as σ(-a) = 1 - σ(a), that is the same function with other signs. `forget=False`
-    is the memory of 1997, which forgets nothing; the squashing functions and the truncated gradient
-    of that paper are left out.
+    Two knobs take a gate away:
 
-    Parameters are those of `nn.LSTMCell`, rows in the order i, f, g, o; with peepholes also
-    `weight_peephole` `(3, H)`, rows in the order w_ci, w_cf, w_co. A gate that is taken away has
-    no rows in any of them.
+    * `coupled=True` is the CIFG of Greff et al. 2017 (https://arxiv.org/abs/1503.04069), which
+      writes as much as it forgets. The paper has peepholes and `f = 1 - i`. As
+      `σ(-a) = 1 - σ(a)`, that is the same function with other signs.
+    * `forget=False` is the memory of 1997, which forgets nothing. The squashing functions and the
+      truncated gradient of that paper are left out.
+
+    Parameters are those of `nn.LSTMCell`, rows in the order `i`, `f`, `g`, `o`. With peepholes
+    there is also `weight_peephole` `(3, H)`, rows in the order `w_ci`, `w_cf`, `w_co`. A gate that
+    is taken away has no rows in any of them.
 
     Args:
         input_size: I, features of an input step.
@@ -51,10 +53,11 @@ class LSTM(StackedGates[LSTMState]):
         peepholes: whether the gates see the memory.
         coupled: whether the input gate is what the forget gate leaves.
         forget: whether there is a forget gate.
-        forget_bias: added to the forget gate's initial bias, if there are both. 1 is the advice
+        forget_bias: added to the forget gate's initial bias, if there is one. 1 is the advice
             of Gers et al. 2000 and Jozefowicz et al. 2015 ("An empirical exploration of recurrent
             network architectures") and Keras's `unit_forget_bias`; 0 is torch's initialisation.
-        init: `torch` draws everything from ±1/√H; `keras` is Glorot uniform, orthogonal, zero.
+        init: `torch` draws all from `±1/√H`; `keras` starts with input weights Glorot
+            uniform, recurrent weights orthogonal and biases zero.
 
     Raises:
         CellError: a size is not positive, `init` is unknown, or the gates are coupled and there
@@ -115,7 +118,7 @@ class LSTM(StackedGates[LSTMState]):
         return h, LSTMState(h, c)
 
     def _remember(self, gates: list[Tensor], c: Tensor, g: Tensor) -> Tensor:
-        """The next memory `(B, H)` from i and f, or the one of them that there is."""
+        """The next memory `(B, H)` from `i` and `f`, or from the one of them that there is."""
         if not self.forget:
             (i,) = gates
             return torch.addcmul(c, i, g)

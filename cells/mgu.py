@@ -12,25 +12,26 @@ from recurbench.cells.parts.stacked_gates import StackedGates
 class MGU(StackedGates[HiddenState]):
     """Minimal gated unit (Zhou et al. 2016, https://arxiv.org/abs/1603.09420).
 
-    With σ the logistic function and * elementwise::
+    With `σ` the logistic function and `*` elementwise::
 
         f  = σ(W_if x + b_if + W_hf h + b_hf)                    forget gate
         n  = tanh(W_in x + b_in + W_hn (f * h) + b_hn)           candidate
         h' = (1 - f) * h + f * n,   y = h'
 
-    As printed, f replaces: where it is 1 the state gives way to the candidate, where it is 0 the
-    state is kept. The z of this package's `gru` is the other way round.
+    As in the paper, `f` replaces: where it is 1, the candidate takes the place of the state; where
+    it is 0, the state is kept. The `z` of this package's `gru` is the other way round.
 
-    What differs from the paper is the second bias, which is there for torch's layout, and the
-    initialisation. Parameters are laid out as those of `nn.GRUCell`, rows in the order f, n.
+    What differs from the paper: the second bias, which torch's layout has, and the initial values.
+    Parameters are laid out as those of `nn.GRUCell`, rows in the order `f`, `n`.
 
     Args:
         input_size: I, features of an input step.
         hidden_size: H.
         bias: whether the gate and the candidate have biases.
-        forget_bias: added to the gate's initial bias, if there are biases. As f replaces, a
+        forget_bias: added to the gate's initial bias, if there are biases. As `f` replaces, a
             negative value makes the cell remember for longer at first.
-        init: `torch` draws everything from ±1/√H; `keras` is Glorot uniform, orthogonal, zero.
+        init: `torch` draws all from `±1/√H`; `keras` starts with input weights Glorot
+            uniform, recurrent weights orthogonal and biases zero.
 
     Raises:
         CellError: a size is not positive, or `init` is unknown.

@@ -11,23 +11,25 @@ from recurbench.cells.parts.linear_recurrence import Kernel, RealRecurrence, wid
 class MinGRU(RealRecurrence):
     """minGRU (Feng et al. 2024, "Were RNNs all we needed?", https://arxiv.org/abs/2410.01201).
 
-    With σ the logistic function and * elementwise::
+    With `σ` the logistic function and `*` elementwise::
 
         z  = σ(W_z x + b_z)                                      update gate
         n  = W_n x + b_n                                         candidate=linear
         n  = g(W_n x + b_n),  g(v) = v + 1/2 if v >= 0 else σ(v)      candidate=positive
         h' = (1 - z) * h + z * n,   y = h'
 
-    z replaces, as in the paper, not keeps as in this package's `gru`. The paper has both
-    candidates: the linear one in its equations, the positive one because its scan takes the
-    logarithm of h. The scan here takes none, so that h may be negative with either.
+    As in the paper, `z` replaces: where it is 1, the candidate takes the place of the state. The
+    `z` of this package's `gru` keeps. The paper has both candidates: the linear one in its
+    equations, and the positive one for a scan that takes the logarithm of `h`. The scan here takes
+    no logarithm, so `h` may be negative with both.
 
-    Parameters are `input` (W_z above W_n, `(2H, I)`, and the biases `(2H,)`), uniform in ±1/√I.
+    Parameters are `input` (`W_z` above `W_n`, `(2H, I)`, and the biases `(2H,)`), uniform in
+    `±1/√I`.
 
     Args:
         input_size: I, features of an input step.
         hidden_size: H.
-        candidate: see above.
+        candidate: `linear` or `positive`, see above.
         kernel: `fused` scans all steps at once, `reference` takes step after step.
 
     Raises:
@@ -51,12 +53,12 @@ class MinGRU(RealRecurrence):
         self.input = nn.Linear(input_size, 2 * hidden_size)
 
     def project(self, x: Tensor) -> Tensor:
-        """The inputs of `z` and `n`: `(..., I)` to `(..., 2H)`."""
+        """What goes into `z` and `n`: `(..., I)` to `(..., 2H)`."""
         u: Tensor = self.input(x)
         return u
 
     def coefficients(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Gives `1 - z` and `z * n`: `(N, 2H)` to `(N, H)` each."""
+        """`1 - z` and `z * n`: `(N, 2H)` to `(N, H)` each."""
         u_z, u_n = widen(u).chunk(2, dim=-1)
         n = positive(u_n) if self.candidate == "positive" else u_n
         z = torch.sigmoid(u_z)
@@ -64,5 +66,5 @@ class MinGRU(RealRecurrence):
 
 
 def positive(v: Tensor) -> Tensor:
-    """The paper's g, which is above zero everywhere."""
+    """The paper's `g`, which is above zero everywhere."""
     return torch.where(v >= 0, v + 0.5, torch.sigmoid(v))

@@ -13,7 +13,7 @@ from recurbench.cells.parts.linear_recurrence import Kernel, RealRecurrence, wid
 class MinLSTM(RealRecurrence):
     """minLSTM (Feng et al. 2024, "Were RNNs all we needed?", https://arxiv.org/abs/2410.01201).
 
-    With σ the logistic function and * elementwise::
+    With `σ` the logistic function and `*` elementwise::
 
         f  = σ(W_f x + b_f)                                      forget gate
         i  = σ(W_i x + b_i)                                      input gate
@@ -21,18 +21,18 @@ class MinLSTM(RealRecurrence):
         n  = g(W_n x + b_n),  g(v) = v + 1/2 if v >= 0 else σ(v)      candidate=positive
         h' = f / (f + i) * h + i / (f + i) * n,   y = h'
 
-    The gates are normalised so that they add up to one, as the paper has it for time-independent
-    scale. There is no output gate, and no memory beside `h`. The quotients are computed as
-    `σ(log f - log i)` and its complement, which cannot divide zero by zero. As to the candidates,
-    see `min_gru`.
+    The two gates are divided by their sum, so that the scale of `h` does not depend on time, as in
+    the paper. There is no output gate and no memory beside `h`. The quotient `f / (f + i)` is
+    computed as `σ(log f - log i)`, which never divides zero by zero. The two candidates are those
+    of `min_gru`, whose docstring explains them.
 
     Parameters are `input` (`W_f`, `W_i`, `W_n` below each other, `(3H, I)`, and the biases
-    `(3H,)`), uniform in ±1/√I.
+    `(3H,)`), uniform in `±1/√I`.
 
     Args:
         input_size: I, features of an input step.
         hidden_size: H.
-        candidate: see above.
+        candidate: `linear` or `positive`, see above.
         forget_bias: added to the forget gate's initial bias; larger values remember longer.
         kernel: `fused` scans all steps at once, `reference` takes step after step.
 
@@ -60,12 +60,12 @@ class MinLSTM(RealRecurrence):
             self.input.bias[:hidden_size] += forget_bias
 
     def project(self, x: Tensor) -> Tensor:
-        """The inputs of `f`, `i` and `n`: `(..., I)` to `(..., 3H)`."""
+        """What goes into `f`, `i` and `n`: `(..., I)` to `(..., 3H)`."""
         u: Tensor = self.input(x)
         return u
 
     def coefficients(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Gives `f / (f + i)` and `i / (f + i) * n`: `(N, 3H)` to `(N, H)` each."""
+        """`f / (f + i)` and `i / (f + i) * n`: `(N, 3H)` to `(N, H)` each."""
         u_f, u_i, u_n = widen(u).chunk(3, dim=-1)
         n = positive(u_n) if self.candidate == "positive" else u_n
         odds = F.logsigmoid(u_f) - F.logsigmoid(u_i)  # log f / i

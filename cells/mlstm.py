@@ -14,7 +14,7 @@ from recurbench.cells.parts.chunks import fold_chunks
 
 
 class MLSTMState(NamedTuple):
-    """The memory of each head; the paper's memory and normaliser are C exp(m) and n exp(m)."""
+    """The memory of each head; the paper's memory and normaliser are `C exp(m)` and `n exp(m)`."""
 
     C: Tensor  # (B, heads, D, D), rows are values and columns keys
     n: Tensor  # (B, heads, D)
@@ -24,8 +24,8 @@ class MLSTMState(NamedTuple):
 class MLSTM(RecurrentCell[MLSTMState]):
     """mLSTM (Beck et al. 2024, https://arxiv.org/abs/2405.04517).
 
-    Each head has D = H / heads features of q, k, v, o and h, and its own C, n, m, i and f. With σ
-    the logistic function and * elementwise::
+    Each head has `D = H / heads` features of `q`, `k`, `v`, `o` and `h`, and its own `C`, `n`, `m`,
+    `i` and `f`. With `σ` the logistic function and `*` elementwise::
 
         q  = W_q x + b_q                         query
         k  = (W_k x + b_k) / √D                  key
@@ -38,27 +38,28 @@ class MLSTM(RecurrentCell[MLSTMState]):
         n' = exp(log f + m - m') n + exp(ĩ - m') k
         h  = o * C' q / max(|n' · q|, exp(-m')),   y = h
 
-    m is the paper's stabiliser: it scales C, n and the 1 of the paper's `max(|nᵀ q|, 1)` alike, so
-    that h is the same whatever it is. Here it is at least 0, which the paper's is not, so that
-    exp(-m') never overflows; a fresh state, all zeros, is then no special case.
+    `m` is the paper's stabiliser: it scales `C`, `n` and the 1 of the paper's `max(|nᵀ q|, 1)`
+    alike, so that `h` is the same whatever `m` is.
 
-    What differs: m, as said. exp(-m') is kept above exp(-80), for a quotient that stays defined in
-    single precision when n' · q is zero. The paper also allows f = exp(f̃). Left out, as parts of
-    the paper's block around the cell: the convolution, the group norm, the skip and the projection
-    to twice the width. The gates read x as in the paper's equations, where the published code has
-    them read q, k and v.
+    What differs: `m` is at least 0 here, so that `exp(-m')` never overflows and a fresh state, all
+    zeros, is no special case. `exp(-m')` is never below `exp(-80)`, so that the quotient is defined
+    in single precision when `n' · q` is zero. The paper also allows `f = exp(f̃)`. The gates read
+    `x`, as in the paper's equations; in the published code they read `q`, `k` and `v`. Left out, as
+    parts of the paper's block around the cell: the convolution, the group norm, the skip and the
+    projection to twice the width.
 
     Parameters are `weight` `(4H + 2 heads, I)` and `bias`, rows head after head and in a head D
-    each of q, k, v, o, then i and f. As in the published code, the w of both gates start at zero,
-    b_f goes from 3 to 6 over the heads, b_i is normal with deviation 0.1, the other weights are
-    normal with variance 2 / (5 I) and the other biases zero.
+    each of `q`, `k`, `v`, `o`, then one each of `i` and `f`. As in the published code, `w_i` and
+    `w_f` start at zero, `b_f` goes from 3 to 6 over the heads, `b_i` is normal with deviation 0.1,
+    the other weights are normal with variance `2 / (5 I)` and the other biases are zero.
 
     Args:
         input_size: I, features of an input step.
         hidden_size: H, a multiple of `heads`.
         heads: the number of memories.
-        kernel: `fused` does a chunk of steps at once, its steps attending to each other and to the
-            memory before the chunk; `reference` takes step after step. They compute the same.
+        kernel: `fused` does a chunk of steps at once, in which each step attends to the steps
+            before it and to the memory before the chunk; `reference` takes step after step. Both
+            compute the same.
 
     Raises:
         CellError: a size is not positive or does not fit `heads`, or `kernel` is unknown.
@@ -99,14 +100,14 @@ class MLSTM(RecurrentCell[MLSTMState]):
         return MLSTMState(C, C.new_zeros(C.shape[:3]), C.new_zeros(C.shape[:2]))
 
     def project(self, x: Tensor) -> Tensor:
-        """Of each head q, k, v, o, ĩ and log f: `(..., I)` to `(..., 4H + 2 heads)`."""
+        """Of each head `q`, `k`, `v`, `o`, `ĩ` and `log f`: `(..., I)` to `(..., 4H + 2 heads)`."""
         q, k, v, o, i, f = self._split(F.linear(x, self.weight, self.bias))
         k = k / math.sqrt(k.shape[-1])
         i, f = i.to(self.bias.dtype), f.to(self.bias.dtype)  # autocast would sum coarse logarithms
         return torch.cat((q, k, v, torch.sigmoid(o), i, F.logsigmoid(f)), dim=-1).flatten(-2)
 
     def _split(self, u: Tensor) -> Sequence[Tensor]:
-        """`(..., G)` to q, k, v, o `(..., heads, D)` and i, f `(..., heads, 1)`."""
+        """`(..., G)` to `q`, `k`, `v`, `o` `(..., heads, D)` and `i`, `f` `(..., heads, 1)`."""
         parts: Sequence[Tensor] = u.unflatten(-1, (self.heads, -1)).split(self.sizes, dim=-1)
         return parts
 
@@ -136,8 +137,9 @@ class MLSTM(RecurrentCell[MLSTMState]):
     def _chunk(self, u: Tensor, state: MLSTMState) -> tuple[Tensor, MLSTMState]:
         """L steps at once: `(R, L, G)` and the state to `(R, L, H)` and the next state.
 
-        With F_t the sum of log f over steps 1 to t, step t holds what step s stored with the
-        weight exp(F_t - F_s + ĩ_s - m_t) and what was there before with exp(F_t + m_0 - m_t).
+        With `F_t` the sum of `log f` over steps 1 to t, the memory at step t has what step s wrote
+        with the weight `exp(F_t - F_s + ĩ_s - m_t)`, and what was there before the chunk with the
+        weight `exp(F_t + m_0 - m_t)`.
         """
         q, k, v, o, i, log_f = (part.transpose(1, 2) for part in self._split(u))
         C, n, m = state
@@ -161,5 +163,5 @@ class MLSTM(RecurrentCell[MLSTMState]):
 
 
 def _normaliser(n_q: Tensor, m: Tensor) -> Tensor:
-    """What the memory's answer is divided by, from n · q and the stabiliser."""
+    """What the memory's answer is divided by, from `n · q` and the stabiliser."""
     return torch.maximum(n_q.abs(), torch.exp(-m.clamp(max=80)))

@@ -13,12 +13,12 @@ from recurbench.cells.base import HiddenState, RecurrentCell, fold
 
 
 class SkewExponential(torch.autograd.Function):
-    """exp(A) of a skew-symmetric A `(H, H)`, with a gradient as precise as the result.
+    """`exp(A)` of a skew-symmetric `A` `(H, H)`, with a gradient as precise as the result.
 
-    The gradient is the corner of the exponential of a block matrix, as in torch. It is linear in
-    the gradient G of exp(A), but torch lets G into the norm of that matrix, by which the
-    exponential's precision and cost are decided: a G of norm 1,000 costs it three digits. Here G
-    is scaled down and the result up again.
+    As in torch, the gradient is a corner of the exponential of a larger matrix, which contains the
+    gradient `G` of `exp(A)`. The norm of that matrix decides the exponential's precision and cost:
+    in torch, a `G` of norm 1,000 costs three digits. Here `G` is scaled down first, and the result
+    up again, which is exact because the result is linear in `G`.
     """
 
     @staticmethod
@@ -30,7 +30,7 @@ class SkewExponential(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, G: Tensor) -> Tensor:
-        """The gradient of A; the transpose of A is -A."""
+        """The gradient of `A`, by the block matrix; the transpose of `A` is `-A`."""
         (A,) = ctx.saved_tensors
         scale: Tensor = 1000 * G.norm().clamp(min=torch.finfo(G.dtype).tiny)
         above = torch.cat((-A, G / scale), dim=1)
@@ -42,7 +42,7 @@ class SkewExponential(torch.autograd.Function):
 class OrthogonalRNN(RecurrentCell[HiddenState]):
     """ExpRNN (Lezcano-Casado & Martínez-Rubio 2019, https://arxiv.org/abs/1901.08428).
 
-    With A skew-symmetric, so that Q is orthogonal, and * elementwise::
+    With `A` skew-symmetric, so that `Q` is orthogonal, and `*` elementwise::
 
         Q  = exp(A)                              parametrisation=exp
         Q  = (I + A)⁻¹ (I - A)                   parametrisation=cayley, Helfrich et al. 2018
@@ -50,29 +50,31 @@ class OrthogonalRNN(RecurrentCell[HiddenState]):
         h' = sign(a) * relu(|a| + b),   y = h'
 
     The last line is modReLU of Arjovsky et al. 2016 (https://arxiv.org/abs/1511.06464) for real
-    numbers, as in Helfrich et al. 2018 (https://arxiv.org/abs/1707.09520); it has the biases b and
-    W has none. With b = 0 the recurrence is linear and keeps norms.
+    numbers, as in Helfrich et al. 2018 (https://arxiv.org/abs/1707.09520). The biases `b` belong to
+    it, and the input has none. With `b = 0` and without input, the recurrence is linear and keeps
+    norms.
 
-    What differs: the paper's code holds H² numbers for A and reads the upper triangle; here only
-    the H (H - 1) / 2 of the triangle are parameters. The paper gives them a learning rate of their
-    own, a tenth of the other; here an optimiser sees no difference. The scaled Cayley transform of
-    Helfrich et al. also has a fixed diagonal of signs, which is left out, so Q is a rotation.
+    What differs: the paper's code holds `H²` numbers for `A` and reads the upper triangle; here
+    only the `H (H - 1) / 2` numbers of the triangle are parameters. The paper gives them a tenth of
+    the learning rate of the other parameters; here they have the same. The scaled Cayley transform
+    of Helfrich et al. also has a fixed diagonal of signs; it is left out, so `Q` is a rotation.
 
-    The Cayley transform never has an eigenvalue of -1, but is much cheaper to differentiate: with
-    H = 400 on one thread, Q and its gradient take 15 ms where the exponential takes 115 ms. They
-    are computed once per sequence by `forward` and once per step by `step`.
+    The Cayley transform has no matrix with an eigenvalue of -1, but is much cheaper to
+    differentiate: with `H = 400` on one thread, `Q` and its gradient take 15 ms, and those of the
+    exponential 115 ms. `forward` computes `Q` once per sequence, and `step` once per step.
 
-    Parameters are `skew` `(H (H - 1) / 2,)`, the upper triangle of A row by row, `weight_ih`
-    `(H, I)` and `bias` `(H,)`.
+    Parameters are `skew` `(H (H - 1) / 2,)`, the upper triangle of `A` row by row, `weight_ih`
+    (`W`, `(H, I)`) and `bias` (`b`, `(H,)`).
 
     Args:
         input_size: I, features of an input step.
         hidden_size: H.
         parametrisation: how a skew matrix becomes an orthogonal one.
-        init: of A, which is made of blocks [[0, s], [-s, 0]]. `henaff` draws s uniformly from ±π
-            (Henaff et al. 2016), so that exp(A) rotates planes by s; `cayley` is -tan(t / 2) with
-            t uniform in [0, π/2] (Helfrich et al. 2018), so that the Cayley transform rotates by t.
-            W is Kaiming normal and b uniform in ±0.01, as in the paper's code.
+        init: of `A`, which is made of blocks `[[0, s], [-s, 0]]`. With `henaff`, `s` is uniform in
+            `±π` (Henaff et al. 2016), so that `exp(A)` rotates planes by `s`. With `cayley`, `s` is
+            `-tan(t / 2)` with `t` uniform in `[0, π/2]` (Helfrich et al. 2018), so that the Cayley
+            transform rotates planes by `t`. In both, `W` is Kaiming normal and `b` uniform in
+            `±0.01`, as in the paper's code.
 
     Raises:
         CellError: a size is not positive, or `parametrisation` or `init` is unknown.
@@ -113,7 +115,7 @@ class OrthogonalRNN(RecurrentCell[HiddenState]):
         return HiddenState(self._zeros(batch_size, self.hidden_size))
 
     def recurrent_matrix(self) -> Tensor:
-        """Q `(H, H)`."""
+        """`Q` `(H, H)`."""
         row, column = self.triangle
         upper = self.skew.new_zeros(self.hidden_size, self.hidden_size)
         upper = upper.index_put((row, column), self.skew)
@@ -127,7 +129,7 @@ class OrthogonalRNN(RecurrentCell[HiddenState]):
         return Q
 
     def project(self, x: Tensor) -> Tensor:
-        """W x: `(..., I)` to `(..., H)`."""
+        """`W x`: `(..., I)` to `(..., H)`."""
         return F.linear(x, self.weight_ih)
 
     def recur(self, u: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
@@ -137,7 +139,7 @@ class OrthogonalRNN(RecurrentCell[HiddenState]):
     def unroll(
         self, u: Tensor, batch_sizes: Sequence[int], state: HiddenState
     ) -> tuple[Tensor, HiddenState]:
-        """All steps with one Q; see the base class for the shapes."""
+        """All steps with one `Q`; see the base class for the shapes."""
         return fold(partial(self._recur, self.recurrent_matrix()), u, batch_sizes, state)
 
     def _recur(self, Q: Tensor, u: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:

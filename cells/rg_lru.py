@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from recurbench.cells.parts.linear_recurrence import Kernel, RealRecurrence, widen
 
 C = 8.0
-"""The paper's constant c, by which the recurrence gate can sharpen a decay."""
+"""The paper's constant `c`: the larger it is, the more the recurrence gate can forget."""
 
 
 class RGLRU(RealRecurrence):
     """RG-LRU (De et al. 2024, "Griffin", https://arxiv.org/abs/2402.19427).
 
-    With σ the logistic function, * elementwise and c = 8::
+    With `σ` the logistic function, `*` elementwise and `c = 8`::
 
         v  = W_v x + b_v
         r  = σ(W_r x + b_r)                                      recurrence gate
@@ -23,15 +23,16 @@ class RGLRU(RealRecurrence):
         a  = σ(Λ)^(c r)
         h' = a * h + √(1 - a²) * (i * v),   y = h'
 
-    In the paper the layer's input has the width of the state, is itself `v`, and goes into gates
-    with block-diagonal matrices. Here `v` is made from `x`, the gates read `x`, and all three maps
-    are full. The convolution before the recurrence and the gated branch beside it belong to the
-    paper's block, not to this cell. `a` is computed as `exp(-c r softplus(-Λ))`, and `1 - a²`
-    without cancellation.
+    What differs: in the paper, the layer's input is as wide as the state and is itself `v`, and the
+    gates read it through block-diagonal matrices. Here `v` is made from `x`, the gates read `x`,
+    and all three matrices are full. Left out, as parts of the paper's block around the cell: the
+    convolution before the recurrence and the gated branch beside it.
 
-    At first `Λ` is such that `σ(Λ)^c` is uniform in [0.9, 0.999], as in the paper. Parameters are
-    `decay` (`Λ`, `(H,)`) and `input` (`W_v`, `W_r`, `W_i` below each other, `(3H, I)`, and the
-    biases), uniform in ±1/√I as torch's linear layers, not normal as the paper's.
+    `a` is computed as `exp(-c r softplus(-Λ))`, and `1 - a²` without cancellation.
+
+    Parameters are `decay` (`Λ`, `(H,)`) and `input` (`W_v`, `W_r`, `W_i` below each other,
+    `(3H, I)`, and the biases). At first `σ(Λ)^c` is uniform in `[0.9, 0.999]`, as in the paper;
+    `input` is uniform in `±1/√I`, as torch's linear layers are, where the paper's is normal.
 
     Args:
         input_size: I, features of an input step.
@@ -53,12 +54,12 @@ class RGLRU(RealRecurrence):
         self.decay = nn.Parameter(torch.log(a) - torch.log1p(-a))  # the logit
 
     def project(self, x: Tensor) -> Tensor:
-        """Gives `v` and the inputs of `r` and `i`: `(..., I)` to `(..., 3H)`."""
+        """`v` and what goes into `r` and `i`: `(..., I)` to `(..., 3H)`."""
         u: Tensor = self.input(x)
         return u
 
     def coefficients(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Gives `a` and `√(1 - a²) * (i * v)`: `(N, 3H)` to `(N, H)` each."""
+        """`a` and `√(1 - a²) * (i * v)`: `(N, 3H)` to `(N, H)` each."""
         v, u_r, u_i = widen(u).chunk(3, dim=-1)
         log_a = -C * torch.sigmoid(u_r) * F.softplus(-self.decay)
         kept = -torch.expm1(2 * log_a)  # with a floor, as √ has no gradient at 0

@@ -15,24 +15,24 @@ NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu}
 class RNN(StackedGates[HiddenState]):
     """Simple recurrent network (Elman 1990, "Finding structure in time").
 
-    With φ either tanh or relu::
+    With `φ` either tanh or relu::
 
         h' = φ(W_ih x + b_ih + W_hh h + b_hh),   y = h'
 
-    Elman's logistic units and learnt readout are left out, the readout being
-    the harness's. Parameters are those of `nn.RNNCell`.
+    What differs: Elman's units are logistic, and his network includes the readout, which is the
+    harness's here. Parameters are those of `nn.RNNCell`.
 
     `nonlinearity=relu init=identity` is the IRNN of Le et al. 2015
-    (https://arxiv.org/abs/1504.00941): W_hh starts as the identity, W_ih at N(0, 0.001²) and the
-    biases at zero, so that at first the state is carried over unchanged.
+    (https://arxiv.org/abs/1504.00941). `W_hh` starts as the identity, `W_ih` is drawn from
+    `N(0, 0.001²)`, and the biases start at zero: at first the state is carried over unchanged.
 
     Args:
         input_size: I, features of an input step.
         hidden_size: H.
-        nonlinearity: φ, `tanh` or `relu`.
+        nonlinearity: `φ`, that is `tanh` or `relu`.
         bias: whether there are biases.
-        init: `torch` draws everything from ±1/√H; `keras` is Glorot uniform, orthogonal, zero;
-            `identity` see above.
+        init: `torch` draws all from `±1/√H`; `keras` starts with input weights Glorot
+            uniform, recurrent weights orthogonal and biases zero; for `identity` see above.
 
     Raises:
         CellError: a size is not positive, or `nonlinearity` or `init` is unknown.
@@ -66,7 +66,7 @@ class RNN(StackedGates[HiddenState]):
         return h, HiddenState(h)
 
     def _identity(self) -> None:
-        """As the IRNN: the identity, small inputs, the rest zero."""
+        """As the IRNN: the identity, small input weights, zero biases."""
         for parameter in self.parameters():
             nn.init.zeros_(parameter)
         nn.init.normal_(self.weight_ih, std=0.001)

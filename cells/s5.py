@@ -14,8 +14,8 @@ from recurbench.cells.parts.linear_recurrence import ComplexRecurrence, Kernel, 
 class S5(ComplexRecurrence):
     """S5 (Smith et al. 2023, "Simplified state space layers", https://arxiv.org/abs/2208.04933).
 
-    A linear system in continuous time, held constant between steps (zero-order hold), with h
-    complex and * elementwise::
+    A linear system in continuous time whose input is constant between two steps (zero-order hold).
+    With `h` complex and `*` elementwise::
 
         λ  = -exp(α) + i ω
         Δ  = exp(δ)
@@ -23,15 +23,17 @@ class S5(ComplexRecurrence):
         h' = a * h + (a - 1) / λ * (B x)
         y  = 2 Re(C h') + D x
 
-    The H eigenvalues of a real system come in conjugate pairs, of which one half is kept: `h` has
-    H/2 features, and twice the real part stands for both halves. The paper learns `Re λ` itself;
-    here its exponential keeps the system stable. `D` is `(H, I)` here, and diagonal in the paper,
-    whose layers have one width. The paper's activation and gate after the layer are left out.
+    The H eigenvalues of a real system come in conjugate pairs. One of each pair is kept: `h` has
+    H/2 features, and twice the real part stands for both.
 
-    At first `λ`, `B` and `C` are those of the normal part of the HiPPO-LegS matrix in the basis of
-    its eigenvectors, `Re λ = -1/2`, and `δ` is uniform between `log dt_min` and `log dt_max`, as in
-    the paper. `B` and `C` are drawn from N(0, 1 / I) and N(0, 1 / H) before the change of basis,
-    `D` from N(0, 1 / I).
+    What differs: the paper learns `Re λ` itself, while `-exp(α)` keeps the system stable whatever
+    is learnt. `D` is `(H, I)` here; in the paper it is diagonal, as a layer's input and output have
+    one width. The paper's activation and gate after the layer are left out.
+
+    At first `λ` are the eigenvalues of the normal part of the HiPPO-LegS matrix, with
+    `Re λ = -1/2`, and `B` and `C` are in the basis of its eigenvectors, as in the paper. Before the
+    change of basis `B` is drawn from `N(0, 1 / I)` and `C` from `N(0, 1 / H)`. `D` is drawn from
+    `N(0, 1 / I)`, and `δ` is uniform between `log dt_min` and `log dt_max`.
 
     Parameters are `α`, `ω`, `δ` as `log_decay`, `frequency`, `log_step` `(H/2,)`, `input` (`Re B`,
     `Im B`, `D` below each other, `(2H, I)`) and `output` `(H, H)`, in which the columns `2 Re C`
@@ -39,9 +41,9 @@ class S5(ComplexRecurrence):
 
     Args:
         input_size: I, features of an input step.
-        hidden_size: H, even; real features of y and eigenvalues of the system.
+        hidden_size: H, even: features of `y` and eigenvalues of the system.
         dt_min: the smallest initial time step, above 0.
-        dt_max: the largest, at least dt_min.
+        dt_max: the largest, at least `dt_min`.
         kernel: `fused` scans all steps at once, `reference` takes step after step.
 
     Raises:
@@ -86,12 +88,12 @@ class S5(ComplexRecurrence):
         return self.hidden_size // 2
 
     def project(self, x: Tensor) -> Tensor:
-        """Gives `Re B x`, `Im B x` and `D x`: `(..., I)` to `(..., 2H)`."""
+        """`Re B x`, `Im B x` and `D x`: `(..., I)` to `(..., 2H)`."""
         u: Tensor = self.input(x)
         return u
 
     def coefficients(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Gives `a` and `(a - 1) / λ * (B x)`, complex: `(N, 2H)` to `(N, H/2)` each."""
+        """`a` and `(a - 1) / λ * (B x)`, complex: `(N, 2H)` to `(N, H/2)` each."""
         re, im, _ = widen(u).split([self.modes, self.modes, self.hidden_size], dim=-1)
         rate = torch.complex(-torch.exp(self.log_decay), self.frequency)
         exponent = rate * torch.exp(self.log_step)
@@ -99,22 +101,23 @@ class S5(ComplexRecurrence):
         return torch.exp(exponent).expand_as(re), scale * torch.complex(re, im)
 
     def emit(self, h: Tensor, u: Tensor) -> Tensor:
-        """Gives `2 Re(C h) + D x`: `(N, H/2)` complex and `(N, 2H)` to `(N, H)`."""
+        """`2 Re(C h) + D x`: `(N, H/2)` complex and `(N, 2H)` to `(N, H)`."""
         y: Tensor = self.output(torch.view_as_real(h).flatten(-2))
         return y + u[..., self.hidden_size :]
 
 
 def hippo_normal(size: int) -> tuple[Tensor, Tensor]:
-    """Half the eigenvalues and eigenvectors of the normal part of HiPPO-LegS.
+    """Half the eigenvalues and eigenvectors of the normal part of the HiPPO-LegS matrix.
 
-    The matrix is A = -(p pᵀ + p_i p_j sign(i - j) + I) / 2 with p_n = √(2n + 1) (Gu et al. 2022,
-    https://arxiv.org/abs/2206.11893); without the rank-one term its eigenvalues are -1/2 ± i ω.
+    The matrix is `A = -(p pᵀ + S + I) / 2` with `p_n = √(2n + 1)` and
+    `S_ij = p_i p_j sign(i - j)` (Gu et al. 2022, https://arxiv.org/abs/2206.11893). Without its
+    rank-one term `p pᵀ` it is normal, and its eigenvalues are `-1/2 ± i ω`.
 
     Args:
         size: H, even.
 
     Returns:
-        ω above zero, `(H/2,)`, and the eigenvectors, complex, `(H, H/2)`.
+        The `ω` above zero, `(H/2,)`, and their eigenvectors, complex, `(H, H/2)`.
     """
     p = torch.sqrt(2 * torch.arange(size, dtype=torch.get_default_dtype()) + 1)
     outer = torch.outer(p, p) / 2
@@ -124,5 +127,5 @@ def hippo_normal(size: int) -> tuple[Tensor, Tensor]:
 
 
 def _normal(rows: int, columns: int) -> Tensor:
-    """A matrix of N(0, 1 / columns)."""
+    """A matrix drawn from `N(0, 1 / columns)`."""
     return torch.randn(rows, columns) / math.sqrt(columns)

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from recurbench.cells.base import RecurrentCell
 
 NOTHING_STORED = -1e4
-"""The stabiliser m before the first step: far below any log i, and a number in half precision."""
+"""The stabiliser `m` before the first step: far below any `ĩ`, and finite in half precision."""
 
 
 class SLSTMState(NamedTuple):
-    """Output and memory; the memory and the normaliser of the paper are c exp(m) and n exp(m)."""
+    """Output and memory; the paper's memory and normaliser are `c exp(m)` and `n exp(m)`."""
 
     h: Tensor  # (B, H)
     c: Tensor  # (B, H)
@@ -26,7 +26,7 @@ class SLSTMState(NamedTuple):
 class SLSTM(RecurrentCell[SLSTMState]):
     """sLSTM (Beck et al. 2024, https://arxiv.org/abs/2405.04517).
 
-    With σ the logistic function, * elementwise and R block-diagonal, so that a head reads the
+    With `σ` the logistic function, `*` elementwise and `R` block-diagonal, so that a head reads the
     outputs of its own features only::
 
         z  = tanh(W_z x + R_z h + b_z)                           cell input
@@ -39,24 +39,25 @@ class SLSTM(RecurrentCell[SLSTMState]):
         n' = exp(log f + m - m') * n + exp(ĩ - m')
         h' = o * c' / max(n', 1),   y = h'
 
-    m is the paper's stabiliser: it scales c and n alike and so leaves h as it is. Of the two
-    exponentials one is 1, so n' is at least 1 from the first step on and the maximum changes
-    nothing: it only makes states that the cell cannot reach, such as zeros, harmless.
+    `m` is the paper's stabiliser: it scales `c` and `n` alike and so leaves `h` as it is. One of
+    the two exponentials is always 1, so `n'` is at least 1 from the first step on, and the maximum
+    changes nothing. It is there for states that the cell cannot reach, such as zeros.
 
-    What differs: m starts at -10,000 in every row, where the published code tells a fresh state by
-    n = 0 in all rows of a batch and so lets rows change each other. Left out, as parts of the
-    paper's block around the cell: the convolution and the group norm, and W is a full matrix.
+    What differs: `m` starts at -10,000 in every row. The published code recognises a fresh state by
+    `n = 0` in all rows of a batch, and so lets rows change each other. `W` is a full matrix. Left
+    out, as parts of the paper's block around the cell: the convolution and the group norm.
 
-    Parameters are `weight_ih` `(4H, I)`, rows head after head and in a head D = H / heads each of
-    z, i, f, o; `bias` `(4H,)` likewise; and `weight_hh` `(heads, D, 4D)`, R transposed. As in the
-    published code, R and the biases start at zero but for b_f, which falls within each head
-    from 5 to -7 as 5 - 12 (d / (D - 1))^0.3; with forget=exp b_f is log σ of this, so that the
-    gate has the same initial values. W is normal with variance 2 / (5 I).
+    Parameters are `weight_ih` (`W`, `(4H, I)`), `bias` (`b`, `(4H,)`) and `weight_hh` (`R`
+    transposed, `(heads, D, 4D)`) with `D = H / heads`. Rows of `W` and `b` are head after head, and
+    in a head D each of `z`, `i`, `f`, `o`. As in the published code, `R` and the biases other than
+    `b_f` start at zero. `b_f` falls within each head from 5 to -7, as `5 - 12 (d / (D - 1))^0.3`;
+    with `forget=exp` it is `log σ` of that, so that the gate has the same initial values. `W` is
+    normal with variance `2 / (5 I)`.
 
     Args:
         input_size: I, features of an input step.
         hidden_size: H, a multiple of `heads`.
-        heads: the number of blocks of R.
+        heads: the number of blocks of `R`.
         forget: how the forget gate is squashed.
 
     Raises:
@@ -96,7 +97,7 @@ class SLSTM(RecurrentCell[SLSTMState]):
         return SLSTMState(zeros, zeros.clone(), zeros.clone(), zeros + NOTHING_STORED)
 
     def project(self, x: Tensor) -> Tensor:
-        """The input's share of z, i, f and o, with biases: `(..., I)` to `(..., 4H)`."""
+        """The input's part of `z`, `i`, `f` and `o`, with biases: `(..., I)` to `(..., 4H)`."""
         return F.linear(x, self.weight_ih, self.bias)
 
     def recur(self, u: Tensor, state: SLSTMState) -> tuple[Tensor, SLSTMState]:

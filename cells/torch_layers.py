@@ -19,16 +19,16 @@ from recurbench.cells.base import (
 from recurbench.cells.lstm import LSTMState
 
 WORTH = 4
-"""Steps that a stretch must have on average, for its call to take less time than it saves."""
+"""How many steps a stretch must have on average, so that its call saves time."""
 
 _PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
 class TorchLayer(RecurrentCell[StateT]):
-    """A single torch layer as a cell, whole batches going to torch in as few calls as pay.
+    """One torch layer as a cell; a whole batch goes to torch in one call or a few.
 
-    `state_dict` has torch's cell names (`weight_ih`, not `layer.weight_ih_l0`), so it can be
-    exchanged with `nn.GRUCell` and its kind, and with this package's cells.
+    `state_dict` has the names of torch's cells (`weight_ih`, not `layer.weight_ih_l0`), so it can
+    be exchanged with `nn.GRUCell`, `nn.LSTMCell`, `nn.RNNCell` and this package's cells.
     """
 
     layer: nn.GRU | nn.LSTM | nn.RNN
@@ -49,9 +49,10 @@ class TorchLayer(RecurrentCell[StateT]):
     def unroll(self, u: Tensor, batch_sizes: Sequence[int], state: StateT) -> tuple[Tensor, StateT]:
         """All steps by the layer; see the base class for the shapes.
 
-        On a CPU torch has no kernel for packed sequences: every step slices the whole batch, and
-        the gradient of each slice is as large as the batch. Stretches of steps with the same rows,
-        each a dense batch that goes on from the last one's state, give the same numbers without.
+        On a CPU, torch has no kernel for packed sequences: every step slices the whole batch, and
+        the gradient of each slice is as large as the batch. Here, each stretch of steps with the
+        same rows is a dense batch of its own, which starts from the state of the one before. That
+        gives the same numbers without the slices.
         """
         stretches = Counter(batch_sizes)  # how many steps have so many rows, from many to few
         if len(stretches) > 1 and (u.is_cuda or len(batch_sizes) < WORTH * len(stretches)):
@@ -165,7 +166,7 @@ class TorchRNN(_HiddenLayer):
     Args:
         input_size: I, features of an input step.
         hidden_size: H.
-        nonlinearity: `tanh` or `relu`.
+        nonlinearity: `φ`, that is `tanh` or `relu`.
         bias: whether there are biases.
 
     Raises:

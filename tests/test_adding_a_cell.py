@@ -121,8 +121,10 @@ def test_the_shown_cell_has_60_lines_at_most() -> None:
 def test_the_shown_failure_is_what_the_shown_mistake_gives(
     plugin_folder: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    assert "`h.tanh_()` in place of `torch.tanh(h)`" in " ".join(TEXT.split())
-    (plugin_folder / "cfn.py").write_text(CELL.replace("torch.tanh(h) + eta", "h.tanh_() + eta"))
+    assert "`state.h.tanh_()` in place of `torch.tanh(state.h)`" in " ".join(TEXT.split())
+    (plugin_folder / "cfn.py").write_text(
+        CELL.replace("torch.tanh(state.h) +", "state.h.tanh_() +")
+    )
     assert main(["check", "cell", "cfn"]) == 1
     shown = capsys.readouterr().out
     assert FAILURE in shown

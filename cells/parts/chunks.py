@@ -12,8 +12,9 @@ from torch import Tensor
 from recurbench.cells.base import StateT, fold
 
 CHUNK = 64
-"""The most steps of a chunk. Work within one grows with its square, but each moves a whole memory,
-so that the widest cells would like more and the narrowest half of it."""
+"""The most steps of a chunk. The work within a chunk grows with the square of its steps, but each
+chunk also reads and writes a whole memory. The widest cells would be faster with longer chunks, the
+narrowest with chunks half as long."""
 
 
 def fold_chunks(
@@ -26,8 +27,8 @@ def fold_chunks(
 ) -> tuple[Tensor, StateT]:
     """Applies a function to chunk after chunk of a packed batch.
 
-    A row that ends within a chunk is filled up with idle steps, which leave its state as it is. It
-    is not part of later chunks.
+    A row that ends within a chunk is filled up with idle steps, which leave its state as it is.
+    Later chunks do not have this row.
 
     Args:
         chunk: runs L steps, `(R, L, G)` and a state to `(R, L, O)` and the next state.

@@ -1,6 +1,7 @@
-"""The base of all cells whose state is a linear recurrence: one step and the scan from one formula.
+"""The base of cells whose state is a linear recurrence: one formula gives the step and the scan.
 
-Legend: B batch, N valid steps of a packed batch, G projected size, O output size, M features of h.
+Legend: B batch, N valid steps of a packed batch, G projected size, O output size, M features of
+`h`.
 """
 
 from abc import abstractmethod
@@ -17,7 +18,7 @@ Kernel = Literal["fused", "reference"]
 
 
 class ComplexState(NamedTuple):
-    """A complex state in two real tensors, which `.to(dtype)` and autocast leave whole."""
+    """A complex state as two real tensors, because `.to(dtype)` would drop an imaginary part."""
 
     re: Tensor  # (B, M)
     im: Tensor  # (B, M)
@@ -26,9 +27,9 @@ class ComplexState(NamedTuple):
 class LinearRecurrence(RecurrentCell[StateT]):
     """A cell with `h_t = a_t * h_{t-1} + b_t`, in which `a` and `b` depend on the input alone.
 
-    A cell writes `coefficients` and `emit`; `recur` and the scan both come from these. `h` is real
-    if the cell derives from `RealRecurrence` and complex if from `ComplexRecurrence`. Decays and
-    states are kept in float32 at least, also under autocast.
+    A cell writes `coefficients` and `emit`; both `recur` and the scan use these. `h` is real in a
+    cell that derives from `RealRecurrence`, and complex in one that derives from
+    `ComplexRecurrence`. Decays and states are in float32 or wider, also under autocast.
 
     Args:
         input_size: I, features of an input step.
@@ -48,7 +49,7 @@ class LinearRecurrence(RecurrentCell[StateT]):
 
     @abstractmethod
     def coefficients(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Decays and inputs `(N, M)` each, from projected inputs `(N, G)`."""
+        """`a` and `b`, `(N, M)` each, from projected inputs `(N, G)`."""
 
     @abstractmethod
     def emit(self, h: Tensor, u: Tensor) -> Tensor:
@@ -56,11 +57,11 @@ class LinearRecurrence(RecurrentCell[StateT]):
 
     @abstractmethod
     def _read(self, state: StateT) -> Tensor:
-        """The `h` `(B, M)` of a state."""
+        """`h` `(B, M)` of a state."""
 
     @abstractmethod
     def _write(self, h: Tensor) -> StateT:
-        """The state that holds an `h` `(B, M)`."""
+        """The state that holds `h` `(B, M)`."""
 
     def recur(self, u: Tensor, state: StateT) -> tuple[Tensor, StateT]:
         """One step: `(B, G)` and the state to `(B, O)` and the next state."""
@@ -96,12 +97,12 @@ class RealRecurrence(LinearRecurrence[HiddenState]):
 
 
 class ComplexRecurrence(LinearRecurrence[ComplexState]):
-    """A linear recurrence with a complex state; cells say its number of features in `modes`."""
+    """A linear recurrence with a complex state, whose number of features is the cell's `modes`."""
 
     @property
     @abstractmethod
     def modes(self) -> int:
-        """M, features of h."""
+        """M, features of `h`."""
 
     def initial_state(self, batch_size: int) -> ComplexState:
         """Zeros."""
@@ -116,5 +117,5 @@ class ComplexRecurrence(LinearRecurrence[ComplexState]):
 
 
 def widen(x: Tensor) -> Tensor:
-    """A tensor in float32 at least: decays near 1 and sums over long times need the digits."""
+    """The tensor in float32 or wider: decays near 1 and sums over many steps need the digits."""
     return x.to(torch.promote_types(x.dtype, torch.float32))

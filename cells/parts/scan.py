@@ -1,6 +1,6 @@
-"""The linear recurrence h_t = a_t * h_{t-1} + b_t, for all steps of a packed batch at once.
+"""The linear recurrence `h_t = a_t * h_{t-1} + b_t`, for all steps of a packed batch at once.
 
-Legend: B batch, T time, N valid steps of a packed batch, M features of h.
+Legend: B batch, T time, N valid steps of a packed batch, M features of `h`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 WIDE = 1024
-"""From how many numbers a step on, a processor is quicker step after step than by halving."""
+"""With this many numbers in a step, or more, a CPU is faster step after step than by halving."""
 
 CACHED = 2**15
-"""How many numbers are worked on at once, so that they stay in a processor's cache."""
+"""How many numbers a CPU works on at once, so that they stay in its cache."""
 
 Index = slice | Tensor
 
@@ -30,12 +30,12 @@ class Level(NamedTuple):
 def linear_scan(
     a: Tensor, b: Tensor, batch_sizes: Sequence[int], start: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """All states of h_t = a_t * h_{t-1} + b_t, real or complex.
+    """All states of `h_t = a_t * h_{t-1} + b_t`, real or complex.
 
-    Neighbouring steps are combined into one, `(a₂ a₁, a₂ b₁ + b₂)`, the sequence of half the length
-    is scanned, and the steps between are filled in: O(T) work in O(log T) stages (Blelloch 1990,
-    "Prefix sums and their applications"). On a CPU, where a wide step keeps the processor busy by
-    itself, wide steps are taken one by one instead, in a loop that nothing else slows down.
+    Two neighbouring steps are combined into one, `(a₂ a₁, a₂ b₁ + b₂)`; the sequence of half the
+    length is scanned; then the steps between are filled in. That is O(T) work in O(log T) stages
+    (Blelloch 1990, "Prefix sums and their applications"). On a CPU, a wide step keeps the processor
+    busy by itself, so wide steps are taken one by one in a plain loop.
 
     Nothing is divided and no logarithm is taken, so decays may be as near to 0 or 1 as their dtype
     has them, and signs are free. Sums and products run in double precision: near 1, rounding would
@@ -44,9 +44,9 @@ def linear_scan(
 
     Args:
         a: decays `(N, M)`, step after step, rows sorted by decreasing length.
-        b: inputs `(N, M)`, in the dtype of a.
+        b: inputs `(N, M)`, in the dtype of `a`.
         batch_sizes: the number of rows still running at each step, never increasing.
-        start: the state before the first step, `(B, M)`, in the dtype of a.
+        start: the state before the first step, `(B, M)`, in the dtype of `a`.
 
     Returns:
         The states `(N, M)`, and each row's state after its own last step, `(B, M)`.
@@ -56,7 +56,7 @@ def linear_scan(
 
 
 class _Scan(torch.autograd.Function):
-    """The scan; the gradient of b is the same scan transposed, and the others follow from it."""
+    """The scan. The gradient of `b` is the transposed scan; the other gradients follow from it."""
 
     @staticmethod
     def forward(
@@ -113,7 +113,7 @@ def _walk(a: Tensor, b: Tensor, start: Tensor, sizes: Sequence[int]) -> Tensor:
 
 
 def _walk_back(a: Tensor, dh: Tensor, sizes: Sequence[int]) -> Tensor:
-    """The gradient of b from that of the states, from the last step to the first."""
+    """The gradient of `b` from that of the states, from the last step to the first."""
     db = torch.empty_like(dh, memory_format=torch.contiguous_format)
     carried = None
     for where, part in reversed(list(_blocks(sizes, dh.shape[1]))):
@@ -158,7 +158,7 @@ def _halve(
     sizes: Sequence[int],
     entering: Tensor | None = None,
 ) -> Tensor:
-    """The states, in O(log T) stages; without what enters from the start, the transposed scan."""
+    """The states, in O(log T) stages; the transposed scan if nothing enters from the start."""
     out = torch.empty_like(b, memory_format=torch.contiguous_format)
     first, h = sizes[0], out
     if first == sizes[-1]:  # a row of all rows a step, so that steps are slices

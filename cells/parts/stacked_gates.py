@@ -14,8 +14,8 @@ from recurbench.cells.base import RecurrentCell, StateT
 class StackedGates(RecurrentCell[StateT]):
     """A cell whose gates share one input and one recurrent matrix, named and shaped as torch's.
 
-    The K gates lie one below the other, so `weight_ih` is `(K * H, I)` and a `state_dict` of
-    `nn.GRUCell`, `nn.LSTMCell` or `nn.RNNCell` loads as it is.
+    The K gates lie one below the other in `weight_ih` `(K * H, I)`, as in `nn.GRUCell`,
+    `nn.LSTMCell` and `nn.RNNCell`, so that a `state_dict` of these loads as it is.
 
     Args:
         input_size: I, features of an input step.
@@ -38,23 +38,23 @@ class StackedGates(RecurrentCell[StateT]):
             self.register_parameter(name, nn.Parameter(torch.empty(rows)) if bias else None)
 
     def project(self, x: Tensor) -> Tensor:
-        """The input's share of all gates, with both biases: `(..., I)` to `(..., K * H)`."""
+        """The input's part of all gates, with both biases: `(..., I)` to `(..., K * H)`."""
         if self.bias_ih is None or self.bias_hh is None:
             return F.linear(x, self.weight_ih)
         return F.linear(x, self.weight_ih, self.bias_ih + self.bias_hh)
 
     def _initialise(self, init: str) -> None:
-        """Fills all parameters in the way that `initialisations` has under the name `init`."""
+        """Fills all parameters in the way that `initialisations` names `init`."""
         self.initialisations[init](self)
 
     def _uniform(self) -> None:
-        """As torch: everything uniform in ±1/√H, drawn in torch's order, so a seed agrees."""
+        """As torch: uniform in `±1/√H`, drawn in torch's order: equal seeds, equal values."""
         bound = 1 / math.sqrt(self.hidden_size)
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
 
     def _glorot_orthogonal(self) -> None:
-        """As Keras, which draws one matrix for all gates together; the rest starts at zero."""
+        """As Keras, which draws one matrix for all gates together; biases start at zero."""
         for parameter in self.parameters():
             nn.init.zeros_(parameter)
         nn.init.xavier_uniform_(self.weight_ih)

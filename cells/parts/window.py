@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 WINDOWS = 512
-"""How many steps a fused kernel attends from at once; so few stay in the processor's cache."""
+"""How many steps a fused kernel attends from at once, so that their windows stay in the cache."""
 
 
 def push(
@@ -16,7 +16,7 @@ def push(
 ) -> tuple[list[Tensor], Tensor, Tensor]:
     """Takes one step: writes a new entry over the oldest one of each ring.
 
-    The entry of step s (from 0) is in slot s mod W. The rings passed in are not modified.
+    The entry of step `s` (from 0) is in slot `s mod W`. The rings passed in are not modified.
 
     Args:
         rings: each `(B, W, H)`.
@@ -36,9 +36,9 @@ def push(
 class Windows:
     """The windows of all steps of a packed batch at once, over tables of entries.
 
-    A table has the W entries of a ring, oldest first, before those of the sequence. Time e of this
-    longer sequence is then e - W of the given one, the window of step t ends at e = W + t, and a
-    row that has taken s steps has no entry before e = W - s.
+    A table begins with the W entries of a ring, oldest first; those of the sequence follow. It is
+    thus a longer sequence, whose time `e` is time `e - W` of the given one. The window of step `t`
+    ends at `e = W + t`, and a row that has taken `s` steps has no entry before `e = W - s`.
 
     Args:
         batch_sizes: the number of rows still running at each step, never increasing.
@@ -90,7 +90,7 @@ class Windows:
         Args:
             attend: takes `(n, ...)` of each input, the windows `(n, W, H)` of each table and which
                 of their entries are empty, `(n, W)`.
-            inputs: what a step has to itself, each `(N, ...)`.
+            inputs: what `attend` gets of each step beside its window, each `(N, ...)`.
             tables: see `table`.
             at_once: the largest n.
 
@@ -111,9 +111,9 @@ class Windows:
 
 
 def head_of(hidden_size: int, heads: int) -> Tensor:
-    """Which head each feature belongs to, the heads lying side by side, as a matrix of 0 and 1.
+    """Which head each feature belongs to, as a matrix of 0 and 1; heads lie side by side.
 
-    One product with it sums within each head, without a copy of whole windows.
+    A product with this matrix sums the features of each head, without a copy of whole windows.
 
     Returns:
         `(heads, H)`.
@@ -122,12 +122,12 @@ def head_of(hidden_size: int, heads: int) -> Tensor:
 
 
 def mix(scores: Tensor, values: Tensor, empty: Tensor) -> Tensor:
-    """The softmax of each head's scores, and the sum of the values that it weighs.
+    """The sum of the values, weighted by the softmax of each head's scores.
 
     Args:
         scores: `(B, W, heads)`.
         values: `(B, W, H)`, the heads' features side by side.
-        empty: `(B, W)`, the entries that get no weight; at least one of a row's is not.
+        empty: `(B, W)`, the entries that get no weight; every row has one that is not empty.
 
     Returns:
         The contexts `(B, H)`.

@@ -6,7 +6,7 @@ import torch
 from annotated_types import Gt
 from torch import Tensor, nn
 
-from recurbench.cells.base import RecurrentCell
+from recurbench import RecurrentCell
 
 
 class OscillatorState(NamedTuple):
@@ -19,21 +19,21 @@ class OscillatorState(NamedTuple):
 class CoRNN(RecurrentCell[OscillatorState]):
     """Coupled oscillatory RNN (Rusch & Mishra 2021, https://arxiv.org/abs/2010.00951).
 
-    Each unit is an oscillator with the restoring force γ and the damping ε, which the others and
-    the input drive, in steps of the time Δ::
+    Each unit is an oscillator with the restoring force `γ` and the damping `ε`, driven by the other
+    units and the input. A step takes the time `Δ`::
 
         z' = z + Δ * (tanh(W y + R z + V x + b) - γ * y - ε * z)
         y' = y + Δ * z'
 
-    The output is y'. The damping is explicit, from z, where the paper also has it implicit. The
-    initial values are those of `nn.Linear`.
+    The output is `y'`. The damping is explicit: it depends on `z`, where the paper also has a form
+    in which it depends on `z'`. The initial values are those of `nn.Linear`.
 
     Args:
         input_size: I, features of an input step.
         hidden_size: H.
-        dt: Δ.
-        gamma: γ.
-        epsilon: ε.
+        dt: `Δ`, the time of a step.
+        gamma: `γ`, the restoring force.
+        epsilon: `ε`, the damping.
 
     Raises:
         CellError: a size or a knob is not positive.

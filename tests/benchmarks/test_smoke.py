@@ -64,3 +64,14 @@ def test_a_table_has_a_line_for_each_cell(
     lines = capsys.readouterr().out.splitlines()[2:]
     assert [line.split()[0] for line in lines] == rows
     assert all("(" in line for line in lines)
+
+
+def test_the_published_rows_are_written_into_their_page(load, monkeypatch, tmp_path):
+    module = load("published_rows")
+    written = module.PAGE.read_text()
+    page = tmp_path / "page.md"
+    before, after = written.split(module.BEGIN)[0], written.split(module.END)[1]
+    page.write_text(f"{before}{module.BEGIN}\nan old table\n{module.END}{after}")
+    monkeypatch.setattr(module, "PAGE", page)
+    module.main()
+    assert page.read_text() == written

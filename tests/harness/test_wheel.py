@@ -1,6 +1,7 @@
 """What is installed works in any folder, and nothing but `recurbench` is installed."""
 
 import os
+import shlex
 import subprocess
 import sys
 import tarfile
@@ -35,7 +36,8 @@ PLUGIN_CODE = '''
 """A leaky integrator."""
 import torch
 from torch import nn
-from recurbench.cells.base import HiddenState, RecurrentCell
+from recurbench import RecurrentCell
+from recurbench.cells.base import HiddenState
 
 
 class Leaky(RecurrentCell[HiddenState]):
@@ -60,6 +62,16 @@ class Leaky(RecurrentCell[HiddenState]):
 '''
 
 
+DRIVER = """
+import shlex, sys
+from recurbench.harness.cli import main
+
+for line in sys.stdin:
+    assert main(shlex.split(line)) == 0, line
+"""
+"""Runs the commands that it is given, in one process because torch is slow to start."""
+
+
 def build_wheel(project: Path, wheels: Path) -> Path:
     """A wheel of a project, in an empty folder."""
     wheels.mkdir()
@@ -67,6 +79,11 @@ def build_wheel(project: Path, wheels: Path) -> Path:
     subprocess.run(build, check=True, timeout=120)
     (wheel,) = wheels.iterdir()
     return wheel
+
+
+def checksums(wheel: zipfile.ZipFile) -> dict[str, int]:
+    """Of each file of a wheel."""
+    return {file.filename: file.CRC for file in wheel.infolist()}
 
 
 @pytest.fixture(scope="module")
@@ -102,11 +119,14 @@ def hostile(workplace: Path) -> Path:
 def run(workplace: Path) -> Run:
     """Runs a program in the current folder."""
 
-    def in_folder(*command: object, path: object = ".") -> subprocess.CompletedProcess[str]:
+    def in_folder(
+        *command: object, path: str = ".", given: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command,
+            input=given,
             cwd=workplace,
-            env={**os.environ, "PYTHONPATH": str(path), "RECURBENCH_PLUGINS": ""},
+            env={**os.environ, "PYTHONPATH": path, "RECURBENCH_PLUGINS": ""},
             capture_output=True,
             text=True,
             timeout=200,
@@ -135,32 +155,40 @@ def test_a_wheel_from_the_sdist_holds_the_same(wheel: Path, tmp_path: Path) -> N
     (unpacked,) = (path for path in tmp_path.iterdir() if path.is_dir())
     again = build_wheel(unpacked, tmp_path / "wheels")
     with zipfile.ZipFile(wheel) as one, zipfile.ZipFile(again) as other:
-        assert set(one.namelist()) == set(other.namelist())
+        assert checksums(one) == checksums(other)
 
 
-def test_the_installed_command_works_in_a_hostile_folder(
-    environment: Path, hostile: Path, small: list[str], run: Run
+@pytest.fixture(params=["installed", "checkout"])
+def layout(request: pytest.FixtureRequest) -> tuple[Path, str, Path]:
+    """A Python, the path that it is given, and where it is to find recurbench."""
+    if request.param == "checkout":
+        source = ROOT / "src"
+        return Path(sys.executable), os.pathsep.join([".", str(source)]), source
+    environment = request.getfixturevalue("environment")
+    return environment / "bin" / "python", ".", environment
+
+
+def test_every_command_works_in_a_hostile_folder(
+    layout: tuple[Path, str, Path], hostile: Path, small: list[str], run: Run
 ) -> None:
-    python = environment / "bin" / "python"
-    where = run(python, "-c", "import recurbench.cells; print(recurbench.cells.__file__)")
-    assert where.stdout.startswith(str(environment)), where.stderr
-    for arguments in (
-        ["run", "cell=gru_cho", *small],
-        ["list", "cells"],
-        ["check", "cell", "rnn", "--property", "shapes"],
-        ["new", "cell", "mine", "--out-of-tree", "package"],
-        ["leaderboard"],
-    ):
-        done = run(python, "-m", "recurbench", *arguments)
-        assert done.returncode == 0, (arguments, done.stdout, done.stderr)
+    python, path, home = layout
+    where = run(python, "-c", "import recurbench; print(recurbench.__file__)", path=path)
+    assert where.stdout.startswith(str(home)), where.stderr
+    commands = [
+        shlex.join(["run", "cell=gru_cho", *small]),
+        "list cells",
+        "check cell rnn --property shapes",
+        "new cell mine --out-of-tree package",
+    ]
+    done = run(python, "-c", DRIVER, path=path, given="\n".join(commands))
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    ranked = run(python, "-m", "recurbench", "leaderboard", path=path)
+    assert ranked.returncode == 0, ranked.stderr
+    assert "reset_after=false" in ranked.stdout
+    assert "their own" not in done.stdout + done.stderr + ranked.stdout + ranked.stderr
+    assert (hostile / "package" / "recurbench_mine.py").is_file()
     (record,) = (hostile / "results/runs").rglob("*.json")
     assert record.parent == hostile / "results/runs/copying/gru"
-
-
-def test_the_checkout_works_in_a_hostile_folder(hostile: Path, small: list[str], run: Run) -> None:
-    path = os.pathsep.join([".", str(ROOT / "src")])
-    done = run(sys.executable, "-m", "recurbench", "run", "cell=lstm", *small, path=path)
-    assert done.returncode == 0, done.stderr
 
 
 def test_a_plugin_installed_as_a_package_is_usable_at_once(
