@@ -141,6 +141,7 @@ class CachedState(Sound):
     "causal",
     "exact_gradients",
     "portable",
+    "second_derivatives",
 )
 class StateOverwritten(Sound):
     def recur(self, u: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
@@ -156,7 +157,7 @@ class UnusedParameter(Sound):
         self.gain = nn.Parameter(torch.ones(hidden_size))
 
 
-@fails("exact_gradients")
+@fails("exact_gradients", "second_derivatives")
 class DetachedState(Sound):
     def recur(self, u: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
         return super().recur(u, HiddenState(state.h.detach()))
