@@ -129,9 +129,9 @@ def _check_second_derivative(
             second = dot(parts, direction)
     except RuntimeError:
         return  # refused, which nobody can mistake for a number
-    expected = (moved(1e-5) - moved(-1e-5)) / 2e-5
+    expected = (moved(1e-6) - moved(-1e-6)) / 2e-6  # their error falls with the square of the step
     require(
-        abs(float(second) - expected) <= 1e-2 * max(1.0, abs(expected)),
+        abs(float(second) - expected) <= 1e-4 * max(1.0, abs(expected)),
         seen=f"a second derivative of {float(second):.4g}, {what}",
         expected=f"{expected:.4g}, by finite differences, or an error",
         cause="an autograd function whose backward cannot be differentiated and does not say so",
