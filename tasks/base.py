@@ -81,6 +81,13 @@ class Task(LightningDataModule, ABC):
     spec: TaskSpec
     """Set by `setup`."""
 
+    notes: list[str]
+    """What `setup` found or left out in the user's files, a line each; a run says them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes = []
+
     def __init_subclass__(cls, **arguments: Any) -> None:
         """Makes the constructor refuse knobs beyond the limits in its annotations."""
         super().__init_subclass__(**arguments)
