@@ -8,15 +8,12 @@ Each cell's trial is the one that was best on validation, as in the leaderboard.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from math import sqrt
 from pathlib import Path
 from typing import Any
 
-from scipy.stats import t
-
-from recurbench.harness.results.archive import read_all
-from recurbench.harness.results.record import Record
-from recurbench.harness.results.tracks import Row as Ranked
+from recurbench.harness.results.archive import read_runs
+from recurbench.harness.results.rows import Row as Ranked
+from recurbench.harness.results.runs import Run
 from recurbench.harness.results.tracks import Track, build_tracks
 
 ROOT = Path(__file__).parents[1]
@@ -105,7 +102,7 @@ def table(tracks: list[Track]) -> Iterator[str]:
             yield f"| {name}{source} | | | | | not run yet | | |"
         for track in found:
             references = ", ".join(f"{k} {v:.4g}" for k, v in track.references.items())
-            for entry in track.rows:
+            for entry in track.entries:
                 yield (
                     f"| {name}{source} | {track.metric} | {references} | `{entry.label}` "
                     f"| {_figure(row.published.get(entry.cell))} | {_ours(entry)} "
@@ -119,10 +116,10 @@ def _is_of(track: Track, row: Row) -> bool:
 
 
 def _ours(entry: Ranked) -> str:
-    if entry.spread is None:
+    if entry.interval is None:
         return f"{_figure(entry.test)} ({entry.seeds} seed)"
-    half = t.ppf(0.975, entry.seeds - 1) * entry.spread / sqrt(entry.seeds)
-    return f"{_figure(entry.test)} ± {half:.1g}"
+    low, high = entry.interval
+    return f"{_figure(entry.test)} ± {(high - low) / 2:.1g}"
 
 
 def _chosen(entry: Ranked) -> str:
@@ -144,8 +141,8 @@ def write(page: str, tracks: list[Track]) -> str:
 
 def main() -> None:
     """Renews the page."""
-    records = read_all(ROOT / "results" / "reference")
-    tracks = build_tracks(record for record in records if isinstance(record, Record))
+    found = read_runs(ROOT / "results" / "reference")
+    tracks = build_tracks(run for run in found if isinstance(run, Run))
     PAGE.write_text(write(PAGE.read_text(), tracks))
 
 

@@ -165,7 +165,7 @@ def test_the_budget_and_the_column_of_the_pages_are_one_line_each(
     (arguments,) = commands("how-to/add-a-budget.md")
     assert "completed" in run_there(checkout, workplace, *quickly(arguments))
     board = run_there(checkout, workplace, "leaderboard")
-    assert "memory" in board
+    assert "peak" in board
     assert "e+08 bytes" in board
     (path,) = (workplace / "results/runs").rglob("*.json")
     shown = run_there(checkout, workplace, "show", path.stem)

@@ -4,11 +4,52 @@ import argparse
 from pathlib import Path
 
 from recurbench.harness.errors import UserError
+from recurbench.harness.results.board import Filter
 
 
 def add_results(parser: argparse.ArgumentParser) -> None:
     """Adds `--results DIR`."""
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
+
+
+def add_filters(parser: argparse.ArgumentParser) -> None:
+    """Adds what chooses runs; lists take commas, and each may be given several times."""
+    for name, what in (
+        ("task", "of these tasks"),
+        ("cell", "of these cells, or entries by their label"),
+        ("track", "of these tracks, by their id"),
+        ("study", "of these studies"),
+    ):
+        parser.add_argument(
+            f"--{name}", action="extend", type=items, default=[], metavar="NAME,...",
+            help=f"only runs {what}",
+        )  # fmt: skip
+    parser.add_argument(
+        "--where", action="append", default=[], metavar="KEY=VALUE",
+        help="only runs with this option, such as task.delay=20 (repeatable)",
+    )  # fmt: skip
+
+
+def filter_of(options: argparse.Namespace) -> Filter:
+    """The filter that the arguments of `add_filters` ask for.
+
+    Raises:
+        UserError: `--where` has no `=`.
+    """
+    where = {}
+    for text in options.where:
+        name, sign, value = text.partition("=")
+        if not sign:
+            raise UserError(f"--where {text}: write KEY=VALUE, such as task.delay=20")
+        where[name] = value
+    return Filter(
+        tuple(options.task), tuple(options.cell), tuple(options.track), tuple(options.study), where
+    )
+
+
+def items(text: str) -> list[str]:
+    """The items of a list with commas."""
+    return [item for item in (part.strip() for part in text.split(",")) if item]
 
 
 def add_run_id(parser: argparse.ArgumentParser) -> None:

@@ -8,17 +8,22 @@ from functools import lru_cache
 from pathlib import Path
 
 from recurbench.harness.results.record import Damaged, Record, decode, encode, read, write_whole
+from recurbench.harness.results.runs import Run, run_of
 
 ENDING = ".jsonl.gz"
 
 
 def read_all(folder: Path) -> Iterator[Record | Damaged]:
     """Reads every record below a folder, in the order of their paths; archives line by line."""
-    for path in sorted([*folder.rglob("*.json"), *folder.rglob(f"*{ENDING}")]):
-        if path.name.endswith(ENDING):
-            yield from read_archive(path)
-        else:
-            yield read(path)
+    for path in _paths(folder):
+        yield from _read_file(path)
+
+
+def read_runs(folder: Path) -> Iterator[Run | Damaged]:
+    """As `read_all`, but keeps of each record what a board needs."""
+    for path in _paths(folder):
+        for found in _read_file(path):
+            yield run_of(found, str(path)) if isinstance(found, Record) else found
 
 
 def read_archive(path: Path) -> Iterator[Record | Damaged]:
@@ -42,6 +47,17 @@ def write_archive(path: Path, records: Iterable[Record]) -> None:
         for record in ordered:
             file.write(encode(record) + b"\n")
     write_whole(path, content.getvalue())
+
+
+def _paths(folder: Path) -> list[Path]:
+    return sorted([*folder.rglob("*.json"), *folder.rglob(f"*{ENDING}")])
+
+
+def _read_file(path: Path) -> Iterator[Record | Damaged]:
+    if path.name.endswith(ENDING):
+        yield from read_archive(path)
+    else:
+        yield read(path)
 
 
 def find_completed(folder: Path, path: Path, run_id: str) -> Record | None:

@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from recurbench.harness.results.tracks import Row, Track
+from recurbench.harness.results.rows import Row
+from recurbench.harness.results.tracks import Track
 
 
 @dataclass(frozen=True)
@@ -16,12 +17,18 @@ class Column:
         text: what stands in it for a row of a track.
         of_reference: what stands in it for a reference, given its name and score.
         left: whether it is aligned to the left, as words are; numbers are not.
+        dropped: when a narrow terminal leaves it out, the least first; None never does.
+        shown: whether it is there without being asked for.
+        sorts: what rows are sorted by when asked for, in ascending order; None if they cannot be.
     """
 
     heading: str
     text: Callable[[Row, Track], str]
     of_reference: Callable[[str, float | None], str] = lambda name, score: ""
     left: bool = False
+    dropped: int | None = None
+    shown: bool = True
+    sorts: Callable[[Row], float | str | None] | None = None
 
 
 def optional(value: float | None, form: str, unit: str = "") -> str:
@@ -29,33 +36,66 @@ def optional(value: float | None, form: str, unit: str = "") -> str:
     return "-" if value is None else format(value, form) + unit
 
 
+def with_half(mean: float, interval: tuple[float, float] | None) -> str:
+    """Four significant digits, and half of the interval's width to the same place."""
+    places = 3 - math.floor(math.log10(abs(mean))) if mean else 3
+    places = min(max(places, 0), 12)
+    half = "" if interval is None else f" ± {(interval[1] - interval[0]) / 2:.{places}f}"
+    return f"{mean:.{places}f}{half}"
+
+
+def _rank(row: Row, _: Track) -> str:
+    if row.rank is None:
+        return "-"
+    first, last = row.rank
+    return str(first) if first == last else f"{first}-{last}"
+
+
 def _name(row: Row, _: Track) -> str:
     return f"{row.label} (older code)" if row.older else row.label
 
 
 def _score(row: Row, _: Track) -> str:
-    """Four significant digits, and the spread to the same place."""
-    if row.test is None:
-        return "-"
-    places = 3 - math.floor(math.log10(abs(row.test))) if row.test else 3
-    places = min(max(places, 0), 12)
-    spread = "" if row.spread is None else f" ± {row.spread:.{places}f}"
-    return f"{row.test:.{places}f}{spread}"
+    return "-" if row.test is None else with_half(row.test, row.interval)
 
 
 def _trials(row: Row, track: Track) -> str:
-    fewest = min((other.trials for other in track.rows if other.seeds), default=row.trials)
-    return f"{row.trials}*" if row.trials > fewest else str(row.trials)
+    fewest = min((other.trials for other in track.current), default=row.trials)
+    more = "*" if row.trials > fewest else ""
+    return f"{row.trials}{more}{' edge' if row.edge else ''}"
+
+
+def _comparable(name: str, form: str, unit: str = "") -> Callable[[Row, Track], str]:
+    """A cost that compares within one machine: that of most entries of the track."""
+
+    def text(row: Row, track: Track) -> str:
+        return optional(getattr(row, name) if row.machine == track.machine else None, form, unit)
+
+    return text
 
 
 COLUMNS = [
-    Column("rank", lambda row, _: optional(row.rank, "d")),
-    Column("cell", _name, lambda name, _: name, left=True),
-    Column("parameters", lambda row, _: optional(row.parameters, ",d")),
-    Column("test", _score, lambda _, score: optional(score, ".4g")),
-    Column("seeds", lambda row, _: str(row.seeds)),
-    Column("trials", _trials),
-    Column("train time", lambda row, _: optional(row.train_seconds, ".1f", " s")),
-    Column("tokens/s", lambda row, _: optional(row.tokens_per_second, ",.0f")),
-    Column("failed", lambda row, _: str(row.failed)),
-]
+    Column("rank", _rank),
+    Column("ties", lambda row, _: row.ties, left=True, dropped=8),
+    Column("cell", _name, lambda name, _: name, left=True, sorts=lambda row: row.label),
+    Column("hidden", lambda row, _: optional(row.hidden_size, "d"), dropped=4,
+           sorts=lambda row: row.hidden_size),
+    Column("parameters", lambda row, _: optional(row.parameters, ",d"), dropped=5,
+           sorts=lambda row: row.parameters),
+    Column("test", _score, lambda _, score: optional(score, ".4g"), sorts=lambda row: row.test),
+    Column("seeds", lambda row, _: str(row.seeds), dropped=7, sorts=lambda row: row.seeds),
+    Column("trials", _trials, dropped=6, sorts=lambda row: row.trials),
+    Column("train time", _comparable("train_seconds", ",.1f", " s"), dropped=3,
+           sorts=lambda row: row.train_seconds),
+    Column("tokens/s", _comparable("tokens_per_second", ",.0f"), dropped=2,
+           sorts=lambda row: row.tokens_per_second),
+    Column("failed", lambda row, _: str(len(row.failures)), dropped=1,
+           sorts=lambda row: len(row.failures)),
+    Column("val", lambda row, _: optional(row.val, ".4g"), shown=False, sorts=lambda row: row.val),
+    Column("state", lambda row, _: optional(row.state_size, ",d"), shown=False,
+           sorts=lambda row: row.state_size),
+    Column("recurrent", lambda row, _: optional(row.recurrent_parameters, ",d"), shown=False,
+           sorts=lambda row: row.recurrent_parameters),
+    Column("memory", _comparable("peak_memory_bytes", ",d", " B"), shown=False,
+           sorts=lambda row: row.peak_memory_bytes),
+]  # fmt: skip

@@ -1,153 +1,196 @@
-"""Leaderboards as text: terminal, Markdown, CSV and JSON. Imports no torch."""
+"""Leaderboards to read: the terminal's tables and Markdown. Imports no torch."""
 
-import csv
 import io
-import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console, Group
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from recurbench.harness.console import as_override
-from recurbench.harness.results.columns import COLUMNS
-from recurbench.harness.results.tracks import Row, Track
+from recurbench.harness.results.board import Board
+from recurbench.harness.results.columns import COLUMNS, Column, with_half
+from recurbench.harness.results.plain import markdown, plain
+from recurbench.harness.results.rows import Row
+from recurbench.harness.results.tracks import Track
+
+WIDTH = 120
+"""Of tables that go into a file."""
+
+FEW = 3
+"""Fewer seeds than these say little of how a score would fall out the next time."""
+
+
+@dataclass(frozen=True)
+class View:
+    """How a board is to be shown.
+
+    Attributes:
+        columns: from left to right; one that a terminal has no room for may be left out.
+        sort: the column to sort by; None sorts by rank.
+        downwards: whether the largest come first.
+        all_trials: whether each trial has a line below its entry.
+    """
+
+    columns: tuple[Column, ...] = tuple(column for column in COLUMNS if column.shown)
+    sort: Column | None = None
+    downwards: bool = False
+    all_trials: bool = False
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a table: a row of the track, or a reference that rows are to be read against."""
+    """A line of a table: a row of the track, a trial of it, or a reference to read rows against."""
 
     cells: tuple[str, ...]
     best: bool = False
-    reference: bool = False
+    aside: bool = False
 
 
-def lines(track: Track) -> list[Line]:
+def lines(track: Track, view: View) -> list[Line]:
     """The table of a track, best first, each reference where its score would stand."""
-    sign = -1 if track.higher_is_better else 1
-
-    def place(score: float | None) -> float:
-        return float("inf") if score is None else sign * score
-
-    found: list[tuple[float, Line]] = []
-    for row in track.rows:
-        cells = tuple(column.text(row, track) for column in COLUMNS)
-        found.append((place(row.test), Line(cells, best=row.rank == 1)))
+    undecided = all(row.rank is not None and row.rank[0] == 1 for row in track.current)
+    found: list[tuple[Any, list[Line]]] = []
+    for row in track.entries:
+        best = row.rank is not None and row.rank[0] == 1 and not undecided
+        own = [Line(tuple(column.text(row, track) for column in view.columns), best)]
+        if view.all_trials:
+            own += [_trial(trial, view.columns) for trial in row.tried]
+        found.append((_place(row, track, view), own))
     for name, score in track.references.items():
-        cells = tuple(column.of_reference(name, score) for column in COLUMNS)
-        found.append((place(score), Line(cells, reference=True)))
-    return [line for _, line in sorted(found, key=lambda pair: pair[0])]
+        cells = tuple(column.of_reference(name, score) for column in view.columns)
+        place = (2, 0) if view.sort else _by_score(score, track)
+        found.append((place, [Line(cells, aside=True)]))
+    return [line for _, own in sorted(found, key=lambda pair: pair[0]) for line in own]
 
 
-def title(track: Track) -> str:
-    """The track's task, metric and its direction."""
-    direction = "higher" if track.higher_is_better else "lower"
-    return f"{track.task}: {track.metric or 'no completed run'}, {direction} is better"
-
-
-def captions(track: Track) -> list[str]:
-    """What all runs of the track share, and what a reader must know about the table."""
-    shared = track.settings
-    said = [
-        f"track {track.id}: {_options(shared['task'])}",
-        f"{_options(shared['train'])}; {_options(shared['model'])}; "
-        f"{_options(shared['budget'] | {'precision': shared['precision']})}",
-        f"test: mean ± standard deviation over seeds; times on {'; '.join(track.machines)}",
-    ]
-    if len(track.machines) > 1:
-        said.append("train time and tokens/s come from different machines and do not compare")
-    if track.outdated:
-        commits = sorted({commit[:7] for row in track.rows for commit in row.code})
-        said.append(f"of older code (commit {', '.join(commits)}): today's gives other scores")
-    if any(row.older for row in track.rows):
-        said.append("older code: newer code has been run since; not ranked")
-    if track.tuned_unequally:
+def captions(board: Board, track: Track) -> list[str]:
+    """What a reader must know about the table of a track."""
+    said = [f"track {track.id}: {board.settings(track)}".rstrip(": ")]
+    said.append("test: mean ± half the width of the 95 % interval (Student t) over seeds")
+    seeds = {row.seeds for row in track.current}
+    if seeds and min(seeds) < FEW:
+        said.append(f"fewer than {FEW} seeds: an interval says little, and one seed has none")
+    if len(seeds) > 1:
+        said.append(f"entries have unequal numbers of seeds: {min(seeds)} to {max(seeds)}")
+    if any(row.ties for row in track.current):
+        tests = "paired t tests over common seeds" if track.paired else "Welch's t tests"
+        said.append(f"ties: entries that share a letter cannot be told apart ({tests}, Holm over")
+        said[-1] += " all pairs, 5 %); rank: what these leave open"
+    if track.paired:
+        measured = "unknown" if track.correlation is None else f"{track.correlation:.2f}"
+        said.append(f"correlation of scores with one seed: {measured}")
+    for row in track.entries:
+        if row.left_out:
+            said.append(f"not chosen, too few seeds: {row.label}: {', '.join(row.left_out)}")
+    if any(row.edge for row in track.current):
+        said.append("edge: the best rate is the least or the largest tried; widen the grid")
+    if len({row.trials for row in track.current}) > 1:
         said.append("* tuned with more trials than other entries of this track")
+    if any(row.older for row in track.entries):
+        said.append("older code: newer code has been run since; not ranked")
+    if track.outdated:
+        commits = {run["commit"][:7] for row in track.entries for run in row.runs if run["commit"]}
+        named = f" (commit {', '.join(sorted(commits))})" if commits else ""
+        said.append(f"of older code{named}: today's gives other scores")
+    if repeated := sum(row.repeated for row in track.entries):
+        said.append(f"{repeated} more runs with the same seed: the latest completed one counts")
+    if track.inconsistent:
+        said.append(f"{track.inconsistent} runs left out: they name another metric or direction")
+    if track.machine:
+        others = len(track.machines) - 1
+        said.append(f"times on {track.machine}" + (f"; {others} other machines" * (others > 0)))
     return said
 
 
-def _options(section: dict[str, Any]) -> str:
-    """Settings as they are written on the command line, without those that are off."""
-    items = ((key, value) for key, value in section.items() if key != "name" and value is not None)
-    return " ".join(f"{key}={as_override(value)}" for key, value in items)
-
-
-def as_terminal(tracks: list[Track], to_file: bool = False) -> str:
+def as_terminal(board: Board, view: View, *, to_file: bool = False) -> str:
     """Tables, with colour and in its width if the output is a terminal."""
-    tables = [part for track in tracks for part in (_table(track), Text())]
     on_terminal = sys.stdout.isatty() and not to_file
-    width = shutil.get_terminal_size((120, 24)).columns if on_terminal else 120
+    width = WIDTH if to_file else shutil.get_terminal_size((WIDTH, 24)).columns
+    tables = [part for track in board.tracks for part in (_table(board, track, view, width), "")]
+    shared = Text(f"all tracks: {plain(board.shared)}") if board.common else Text()
     buffer = io.StringIO()
     console = Console(file=buffer, force_terminal=on_terminal, width=width, emoji=False)
-    console.print(Group(*tables))
+    console.print(Group(*tables, shared))
     return buffer.getvalue().rstrip() + "\n"
 
 
-def _table(track: Track) -> Table:
+def as_markdown(board: Board, view: View) -> str:
+    """One table per track."""
+    found = [line for track in board.tracks for line in _markdown(board, track, view)]
+    return "\n".join([*found, *([f"All tracks: {markdown(board.shared)}\n"] * bool(board.common))])
+
+
+def _place(row: Row, track: Track, view: View) -> tuple[bool, Any]:
+    if view.sort is None or view.sort.sorts is None:
+        return _by_score(row.test, track)
+    value = view.sort.sorts(row)
+    if isinstance(value, str):
+        return False, [-ord(sign) if view.downwards else ord(sign) for sign in value]
+    return value is None, (-1 if view.downwards else 1) * (value or 0)
+
+
+def _by_score(score: float | None, track: Track) -> tuple[bool, float]:
+    return score is None, (-1 if track.higher_is_better else 1) * (score or 0)
+
+
+def _trial(trial: dict[str, Any], columns: Sequence[Column]) -> Line:
+    """A trial below its entry: its setting in place of the cell, its mean scores."""
+    setting = " ".join(f"{name}={as_override(value)}" for name, value in trial["setting"].items())
+    known = {
+        "cell": f"  {setting}{' (chosen)' if trial['chosen'] else ''}",
+        "test": "-" if trial["test"] is None else with_half(trial["test"], None),
+        "val": "-" if trial["val"] is None else with_half(trial["val"], None),
+        "seeds": str(trial["seeds"]),
+        "failed": str(trial["failed"]),
+    }
+    return Line(tuple(known.get(column.heading, "") for column in columns), aside=True)
+
+
+def _table(board: Board, track: Track, view: View, width: int) -> Table:
     table = Table(
-        title=escape(title(track)),
-        caption=escape("\n".join(captions(track))),
+        title=Text(plain(board.title(track)), style="bold"),
+        caption=Text("\n".join(map(plain, captions(board, track)))),
         title_justify="left",
         caption_justify="left",
     )
-    for column in COLUMNS:
-        justify: Any = "left" if column.left else "right"
-        table.add_column(column.heading, justify=justify, overflow="fold")
-    for line in lines(track):
-        style = "bold" if line.best else "dim italic" if line.reference else None
-        table.add_row(*map(escape, line.cells), style=style)
+    fitting = _fitting(lines(track, view), view.columns, width)
+    for number in fitting:
+        column = view.columns[number]
+        table.add_column(column.heading, justify="left" if column.left else "right")
+    for line in lines(track, view):
+        style = "bold" if line.best else "dim italic" if line.aside else ""
+        table.add_row(*(Text(plain(line.cells[number])) for number in fitting), style=style)
     return table
 
 
-def as_markdown(tracks: list[Track]) -> str:
-    """One table per track."""
-    return "\n".join(line for track in tracks for line in _markdown(track))
+def _fitting(table: list[Line], columns: Sequence[Column], width: int) -> list[int]:
+    """The columns that there is room for, dropped in the order that they state."""
+    kept = list(range(len(columns)))
+    widths = [
+        max(cell_len(text) for text in (column.heading, *(line.cells[number] for line in table)))
+        for number, column in enumerate(columns)
+    ]
+    droppable = [number for number in kept if columns[number].dropped is not None]
+    for number in sorted(droppable, key=lambda number: columns[number].dropped or 0):
+        if sum(widths[kept_number] + 3 for kept_number in kept) + 1 > width:
+            kept.remove(number)
+    return kept
 
 
-def _markdown(track: Track) -> Iterator[str]:
-    yield f"## {title(track)}\n"
-    yield f"| {' | '.join(column.heading for column in COLUMNS)} |"
-    yield f"| {' | '.join('---' if column.left else '--:' for column in COLUMNS)} |"
-    for line in lines(track):
-        mark = "**" if line.best else "*" if line.reference else ""
-        cells = (cell.replace("|", "\\|") for cell in line.cells)
+def _markdown(board: Board, track: Track, view: View) -> Iterator[str]:
+    yield f"## {markdown(board.title(track))}\n"
+    yield f"| {' | '.join(column.heading for column in view.columns)} |"
+    yield f"| {' | '.join('---' if column.left else '--:' for column in view.columns)} |"
+    for line in lines(track, view):
+        mark = "**" if line.best else "*" if line.aside else ""
+        cells = (markdown(cell.strip()) for cell in line.cells)
         yield f"| {' | '.join(f'{mark}{cell}{mark}' if cell else '' for cell in cells)} |"
     yield ""
-    yield from (f"{line}  " for line in captions(track))
+    yield from (f"{markdown(line)}  " for line in captions(board, track))
     yield ""
-
-
-def as_csv(tracks: list[Track]) -> str:
-    """A line per entry and per reference, numbers in full."""
-    buffer = io.StringIO()
-    facts = (name for name in Row.__dataclass_fields__ if name not in ("trial", "code"))
-    columns = ["track", "task", "metric", "kind", *facts]
-    writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for track in tracks:
-        shared = {"track": track.id, "task": track.task, "metric": track.metric}
-        for row in track.rows:
-            writer.writerow(shared | {"kind": "entry"} | asdict(row))
-        for name, value in track.references.items():
-            writer.writerow(shared | {"kind": "reference", "label": name, "test": value})
-    return buffer.getvalue()
-
-
-def as_json(tracks: list[Track]) -> str:
-    """All that is known of each track."""
-    return json.dumps([asdict(track) for track in tracks], indent=1) + "\n"
-
-
-FORMATS: dict[str, Callable[[list[Track]], str]] = {
-    "terminal": as_terminal,
-    "markdown": as_markdown,
-    "csv": as_csv,
-    "json": as_json,
-}
-ENDINGS = {".md": "markdown", ".csv": "csv", ".json": "json"}

@@ -15,6 +15,7 @@ from recurbench.harness.results.record import (
     Track,
     digest,
 )
+from recurbench.harness.results.runs import Run, run_of
 
 ADAM = {"name": "adam", "lr": 0.003}
 SGD = {"name": "sgd", "lr": 0.1}
@@ -104,3 +105,9 @@ def make_record(
         "error": None if completed else Failure(type="E", message="m", traceback="t"),
     }
     return Record(**(found | changes))
+
+
+def make_run(*arguments: Any, **changes: Any) -> Run:
+    """What a board needs of the record that `make_record` makes, read from a file `ID.json`."""
+    record = make_record(*arguments, **changes)
+    return run_of(record, f"{record.run_id}.json")

@@ -6,22 +6,23 @@ from statistics import fmean, stdev
 
 import pytest
 from making import ADAM, SGD
-from making import make_record as run
+from making import make_run as run
 
-from recurbench.harness.results.record import PROTOCOL, Record
+from recurbench.harness.results.record import PROTOCOL
+from recurbench.harness.results.runs import Run
 from recurbench.harness.results.tracks import build_tracks
 
 
-def ranks(*runs: Record) -> list[tuple[int | None, str]]:
+def ranks(*runs: Run) -> list[tuple[int | None, str]]:
     """Rank and label of the entries of the runs' only track."""
     (track,) = build_tracks(runs)
-    return [(entry.rank, entry.label) for entry in track.rows]
+    return [(entry.rank, entry.label) for entry in track.entries]
 
 
-def only_entry(*runs: Record):
+def only_entry(*runs: Run):
     """The only entry of the runs' only track."""
     (track,) = build_tracks(runs)
-    (entry,) = track.rows
+    (entry,) = track.entries
     return entry
 
 
@@ -39,7 +40,7 @@ def test_runs_that_may_not_be_compared_stand_on_different_tracks():
         ]
     )
     found = {
-        (track.task, track.settings["train"]["length"], tuple(e.label for e in track.rows))
+        (track.task, track.settings["train"]["length"], tuple(e.label for e in track.entries))
         for track in tracks
     }
     assert found == {
@@ -185,7 +186,7 @@ def test_entries_without_a_completed_run_come_last_and_have_no_rank(higher_is_be
 
 def test_a_track_on_which_all_runs_failed_is_listed():
     (track,) = build_tracks([run("gru", status="failed"), run("gru", seed=1, status="diverged")])
-    (entry,) = track.rows
+    (entry,) = track.entries
     assert (track.metric, track.references) == ("accuracy", {"chance": 0.125})
     assert (entry.rank, entry.test, entry.seeds, entry.failed) == (None, None, 0, 2)
 
@@ -242,33 +243,33 @@ def test_runs_of_older_code_are_a_row_of_their_own_and_never_mixed_in(newer):
     old = [run(test=0.9, seed=seed) for seed in (0, 1)]
     new = [run(test=0.4, code=newer, finished_at=LATER)]
     (track,) = build_tracks([*new, *old])
-    found = [(row.older, row.rank, row.test, row.seeds) for row in track.rows]
+    found = [(row.older, row.rank, row.test, row.seeds) for row in track.entries]
     assert found == [(True, None, 0.9, 2), (False, 1, 0.4, 1)]
 
 
 def test_an_edit_of_one_cell_makes_no_other_cells_runs_older():
     runs = [run("gru"), run("lstm", code=(PROTOCOL, "2", "1"), finished_at=LATER)]
     (track,) = build_tracks(runs)
-    assert [row.older for row in track.rows] == [False, False]
+    assert [row.older for row in track.entries] == [False, False]
 
 
 def test_an_edit_of_the_task_makes_all_earlier_runs_older():
     runs = [run("gru"), run("lstm", code=(PROTOCOL, "1", "2"), finished_at=LATER)]
     (track,) = build_tracks(runs)
-    assert {row.label: row.older for row in track.rows} == {"gru": True, "lstm": False}
+    assert {row.label: row.older for row in track.entries} == {"gru": True, "lstm": False}
 
 
 def test_a_failed_run_of_newer_code_makes_no_other_run_older():
     failed = run(status="failed", code=(PROTOCOL, "2", "1"), finished_at=LATER)
     (track,) = build_tracks([run(test=0.9), failed])
-    assert [(row.older, row.rank) for row in track.rows] == [(False, 1), (True, None)]
+    assert [(row.older, row.rank) for row in track.entries] == [(False, 1), (True, None)]
 
 
 @pytest.mark.parametrize(("protocol", "outdated"), [(PROTOCOL - 1, True), (PROTOCOL, False)])
 def test_a_track_of_an_earlier_protocol_is_ranked_and_says_so(protocol, outdated):
     (track,) = build_tracks([run(code=(protocol, "1", "1"))])
     assert track.outdated is outdated
-    assert [row.rank for row in track.rows] == [1]
+    assert [row.rank for row in track.entries] == [1]
 
 
 def test_an_entry_without_a_completed_run_does_not_mark_the_others_as_tuned_more():

@@ -1,0 +1,177 @@
+"""A board: tracks side by side, what tells them apart, and what they have in common."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from recurbench.harness.console import as_override
+from recurbench.harness.errors import UserError, nearest
+from recurbench.harness.results.runs import Run
+from recurbench.harness.results.tracks import Track, build_tracks
+
+Settings = dict[str, Any]
+"""Options by their dotted names, such as `task.delay`."""
+
+MISSING = object()
+"""The value of an option that a track does not have."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which runs are wanted; what is empty asks for nothing.
+
+    Attributes:
+        where: values as they are written on the command line, by dotted names.
+    """
+
+    tasks: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
+    tracks: tuple[str, ...] = ()
+    studies: tuple[str, ...] = ()
+    where: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, runs: Iterable[Run]) -> list[Run]:
+        """The runs that are wanted.
+
+        Raises:
+            UserError: no run has a name that was asked for; the nearest one is said.
+        """
+        kept = list(runs)
+        for option, wanted, known in (
+            ("task", self.tasks, lambda run: {run.setting.task}),
+            ("cell", self.cells, lambda run: {run.setting.cell["name"], run.setting.entry.label}),
+            ("track", self.tracks, lambda run: {run.setting.track.id}),
+            ("study", self.studies, lambda run: {run.study} - {None}),
+        ):
+            kept = _named(kept, option, wanted, known)
+        for name, value in self.where.items():
+            kept = _having(kept, name, value)
+        return kept
+
+
+@dataclass(frozen=True)
+class Board:
+    """Tracks that a reader sees together.
+
+    Attributes:
+        tracks: by task and id.
+        distinct: what tells each track from the others of its task, by the track's id.
+        own: what else a track does not share with all others, by its id.
+        common: the settings that all tracks share.
+    """
+
+    tracks: list[Track]
+    distinct: dict[str, Settings]
+    own: dict[str, Settings]
+    common: Settings
+
+    def title(self, track: Track) -> str:
+        """The track's task with what tells it from its neighbours, metric and direction."""
+        named = " ".join([track.task, *_in_words(self.distinct[track.id])])
+        direction = "higher" if track.higher_is_better else "lower"
+        return f"{named}: {track.metric or 'no completed run'}, {direction} is better"
+
+    def settings(self, track: Track) -> str:
+        """What else the track does not share with all others."""
+        return " ".join(_in_words(self.own[track.id]))
+
+    @property
+    def shared(self) -> str:
+        """What all tracks share, in words."""
+        return " ".join(_in_words(self.common))
+
+
+def build_board(runs: Iterable[Run], *, paired: bool = False) -> Board:
+    """Ranks runs on their tracks, and finds out how these differ."""
+    tracks = build_tracks(runs, paired=paired)
+    settings = {track.id: _flat(track.settings) for track in tracks}
+    by_task: dict[str, list[str]] = defaultdict(list)
+    for track in tracks:
+        by_task[track.task].append(track.id)
+    common = _shared(list(settings.values())) if len(tracks) > 1 else {}
+    distinct, own = {}, {}
+    for ids in by_task.values():
+        alike = _shared([settings[name] for name in ids])
+        for name in ids:
+            differs = {key: v for key, v in settings[name].items() if key not in alike}
+            # A fingerprint says nothing to a reader as long as something else differs.
+            if len(differs) > 1:
+                differs.pop("data", None)
+            distinct[name] = differs
+            left = {**settings[name]}
+            own[name] = {
+                key: v for key, v in left.items() if key not in common and key not in differs
+            }
+    return Board(tracks, distinct, own, common)
+
+
+def options_of(run: Run) -> Settings:
+    """All options of a run by their dotted names."""
+    setting = run.setting
+    return {
+        **_flat(msgspec.to_builtins(setting.track)),
+        **_flat({"cell": setting.cell, "optimizer": setting.optimizer}),
+        "seed": run.seed,
+        "status": run.status,
+        "study": run.study,
+    }
+
+
+def _named(runs: list[Run], option: str, wanted: tuple[str, ...], known: Any) -> list[Run]:
+    if not wanted:
+        return runs
+    names = {name for run in runs for name in known(run)}
+    for name in wanted:
+        if name not in names:
+            raise UserError(f"--{option} {name}: no record of it{nearest(name, sorted(names))}")
+    return [run for run in runs if known(run) & set(wanted)]
+
+
+def _having(runs: list[Run], name: str, value: str) -> list[Run]:
+    options = [options_of(run) for run in runs]
+    known = {key for found in options for key in found}
+    if name not in known:
+        raise UserError(f"--where {name}: no record has it{nearest(name, sorted(known))}")
+    pairs = zip(runs, options, strict=True)
+    kept = [run for run, found in pairs if value in _spellings(found.get(name, MISSING))]
+    if not kept:
+        values = sorted({as_override(found[name]) for found in options if name in found})
+        raise UserError(f"--where {name}={value}: no record has that{nearest(value, values)}")
+    return kept
+
+
+def _spellings(value: Any) -> set[str]:
+    return set() if value is MISSING else {as_override(value), str(value)}
+
+
+def _flat(sections: Mapping[str, Any]) -> Settings:
+    found: Settings = {}
+    for section, options in sections.items():
+        if isinstance(options, dict):
+            named = {f"{section}.{key}": value for key, value in options.items() if key != "name"}
+            found |= named
+        elif options is not None:
+            found[section] = options
+    return found
+
+
+def _shared(settings: list[Settings]) -> Settings:
+    """The options that all have, with one value."""
+    first, *others = settings
+    return {
+        key: value
+        for key, value in first.items()
+        if all(other.get(key, MISSING) == value for other in others)
+    }
+
+
+def _in_words(settings: Settings) -> list[str]:
+    """Options as they are written on the command line, without those that are off."""
+    return [
+        f"{name.rpartition('.')[2]}={as_override(value)}"
+        for name, value in settings.items()
+        if value is not None
+    ]

@@ -1,0 +1,123 @@
+"""Leaderboards for other programs: CSV, JSON, LaTeX, and a line for each run. Imports no torch."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import Any
+
+from recurbench.harness.results.board import Board
+from recurbench.harness.results.plain import latex, spreadsheet
+from recurbench.harness.results.report import View, as_markdown, as_terminal, lines
+from recurbench.harness.results.rows import Row
+from recurbench.harness.results.tracks import Track
+
+ENTRY = (
+    "label", "cell", "hidden_size", "older", "rank_from", "rank_to", "ties", "val", "test",
+    "interval_low", "interval_high", "seeds", "trials", "edge", "lr", "failed", "repeated",
+    "parameters", "recurrent_parameters", "state_size", "train_seconds", "tokens_per_second",
+    "peak_memory_bytes", "machine",
+)  # fmt: skip
+RUN = ("run_id", "seed", "val", "test", "machine", "commit", "record")
+
+
+def as_csv(board: Board, view: View) -> str:
+    """A line per entry and per reference, numbers in full."""
+    found = []
+    for track in board.tracks:
+        shared = _shared(board, track)
+        found += [shared | {"kind": "entry"} | _entry(row) for row in track.entries]
+        found += [
+            shared | {"kind": "reference", "label": name, "test": value}
+            for name, value in track.references.items()
+        ]
+    return _csv(("track", "task", "settings", "metric", "kind", *ENTRY), found)
+
+
+def as_runs(board: Board, view: View) -> str:
+    """A line for each run of the chosen trials, in CSV, for people with their own plots."""
+    found = [
+        _shared(board, track) | {name: _entry(row)[name] for name in ("label", "cell", "lr")} | run
+        for track in board.tracks
+        for row in track.entries
+        for run in row.runs
+    ]
+    return _csv(("track", "task", "settings", "metric", "label", "cell", "lr", *RUN), found)
+
+
+def as_json(board: Board, view: View) -> str:
+    """All that is known of each track; an entry's rank is the range that the tests leave open."""
+    tracks = [
+        {"title": board.title(track), "distinct": board.distinct[track.id], **asdict(track)}
+        for track in board.tracks
+    ]
+    return json.dumps({"common": board.common, "tracks": tracks}, indent=1) + "\n"
+
+
+def as_latex(board: Board, view: View) -> str:
+    """A table for each track; they need the package booktabs."""
+    return "\n".join(_latex(board, track, view) for track in board.tracks)
+
+
+FORMATS: dict[str, Callable[[Board, View], str]] = {
+    "terminal": as_terminal,
+    "markdown": as_markdown,
+    "csv": as_csv,
+    "json": as_json,
+    "latex": as_latex,
+    "runs": as_runs,
+}
+ENDINGS = {".md": "markdown", ".csv": "csv", ".json": "json", ".tex": "latex", ".txt": "terminal"}
+
+
+def _shared(board: Board, track: Track) -> dict[str, Any]:
+    settings = " ".join(f"{name}={value}" for name, value in board.distinct[track.id].items())
+    return {"track": track.id, "task": track.task, "settings": settings, "metric": track.metric}
+
+
+def _entry(row: Row) -> dict[str, Any]:
+    first, last = row.rank or (None, None)
+    low, high = row.interval or (None, None)
+    known: dict[str, Any] = {name: getattr(row, name) for name in ENTRY if hasattr(row, name)}
+    return known | {
+        "rank_from": first,
+        "rank_to": last,
+        "interval_low": low,
+        "interval_high": high,
+        "lr": row.trial.get("lr"),
+        "failed": len(row.failures),
+    }
+
+
+def _csv(columns: tuple[str, ...], found: Iterable[dict[str, Any]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for line in found:
+        writer.writerow(
+            {key: spreadsheet(v) if isinstance(v, str) else v for key, v in line.items()}
+        )
+    return buffer.getvalue()
+
+
+def _latex(board: Board, track: Track, view: View) -> str:
+    alignment = "".join("l" if column.left else "r" for column in view.columns)
+    rows = [" & ".join(latex(column.heading) for column in view.columns) + r" \\", r"\midrule"]
+    for line in lines(track, view):
+        form = r"\textbf{%s}" if line.best else r"\emph{%s}" if line.aside else "%s"
+        cells = (latex(cell.strip()).replace("±", r"$\pm$") for cell in line.cells)
+        rows.append(" & ".join(form % cell if cell else "" for cell in cells) + r" \\")
+    return "\n".join(
+        [
+            r"\begin{table}",
+            rf"\caption{{{latex(board.title(track))}}}",
+            rf"\begin{{tabular}}{{{alignment}}}",
+            r"\toprule",
+            *rows,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )

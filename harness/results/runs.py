@@ -1,0 +1,128 @@
+"""What a board needs of a record: all but its curve, its further metrics and its traceback."""
+
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from recurbench.harness.results.record import (
+    Code,
+    Cost,
+    Entry,
+    Primary,
+    Record,
+    Scores,
+    Section,
+    Status,
+    Track,
+    digest,
+)
+
+
+class Setting(msgspec.Struct, kw_only=True, dict=True):
+    """What runs have in common that differ in their seed alone.
+
+    Attributes:
+        machine: hardware, threads and device, in words.
+        commit: of the repository that the code came from, if it is known.
+    """
+
+    task: str
+    track: Track
+    entry: Entry
+    code: Code
+    cell: Section
+    optimizer: Section
+    primary: Primary | None
+    references: Scores
+    machine: str
+    versions: dict[str, str | None]
+    commit: str | None
+
+    @cached_property
+    def trial(self) -> str:
+        """What tells its optimizer setting from others; the order of options does not."""
+        return digest(self.optimizer)
+
+
+class Run(msgspec.Struct, kw_only=True):
+    """One run, as a board counts it.
+
+    Attributes:
+        place: the file that its record is in.
+        finished: when it ended, in seconds since 1970; a time without an offset is taken as UTC.
+        scores: the primary metric by split; null stands for one that is not finite.
+        failure: type and message of the error that ended it, in one line.
+    """
+
+    setting: Setting
+    run_id: str
+    place: str
+    status: Status
+    seed: int
+    study: str | None
+    finished: float
+    scores: Scores
+    cost: Cost | None
+    failure: str | None
+
+    @property
+    def scored(self) -> bool:
+        """Whether it completed, and with finite scores."""
+        return self.score("val") is not None and self.score("test") is not None
+
+    def score(self, split: str) -> float | None:
+        """The primary metric on a split; None if the run did not get there or it is not finite."""
+        return self.scores.get(split) if self.status == "completed" else None
+
+
+def run_of(record: Record, place: str) -> Run:
+    """The part of a record that a board needs."""
+    where = record.environment
+    setting = Setting(
+        task=record.task["name"],
+        track=record.track,
+        entry=record.entry,
+        code=record.code,
+        cell=record.cell,
+        optimizer=record.optimizer,
+        primary=record.primary,
+        references=record.references,
+        machine=f"{where.hardware}, {where.threads} threads, {where.device}",
+        versions={
+            name: getattr(where, name)
+            for name in ("recurbench", "python", "torch", "lightning", "cuda")
+        },
+        commit=where.git_commit,
+    )
+    return Run(
+        setting=setting,
+        run_id=record.run_id,
+        place=place,
+        status=record.status,
+        seed=record.seed,
+        study=record.study,
+        finished=_seconds(record.finished_at),
+        scores=_primary_scores(record),
+        cost=record.cost,
+        failure=_failure(record),
+    )
+
+
+def _primary_scores(record: Record) -> dict[str, Any]:
+    if record.primary is None:
+        return {}
+    name = record.primary.name
+    return {split: found[name] for split, found in record.metrics.items() if name in found}
+
+
+def _seconds(moment: str) -> float:
+    time = datetime.fromisoformat(moment)
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+
+
+def _failure(record: Record) -> str | None:
+    if record.error is None:
+        return None
+    return f"{record.error.type}: {record.error.message}".partition("\n")[0]

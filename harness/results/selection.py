@@ -1,0 +1,130 @@
+"""What of an entry's runs counts: each seed once, and the trial that validation chooses."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from recurbench.harness.results.runs import Run
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One optimizer setting of an entry.
+
+    Attributes:
+        setting: the optimizer's options.
+        runs: completed ones with finite scores, one a seed, in the order of seeds.
+        failed: the runs of seeds of which none completed with finite scores.
+    """
+
+    setting: dict[str, Any]
+    runs: list[Run]
+    failed: list[Run]
+
+    @property
+    def val(self) -> float:
+        """Mean validation score over its seeds; NaN without a run."""
+        return _mean(self.runs, "val")
+
+    @property
+    def test(self) -> float:
+        """Mean test score over its seeds; NaN without a run."""
+        return _mean(self.runs, "test")
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Runs of an entry by one version of the code, each seed of a trial once.
+
+    Attributes:
+        trials: by learning rate, then by their further options.
+        repeated: runs that are not counted, as another with their seed is.
+    """
+
+    trials: list[Trial]
+    repeated: int
+
+
+def count(runs: Iterable[Run]) -> Counted:
+    """Sorts runs by trial and takes one of each seed.
+
+    Of several with one seed that which completed with finite scores wins, then the one that
+    finished last, then the first by run id and place.
+    """
+    by_trial: dict[str, dict[int, list[Run]]] = defaultdict(lambda: defaultdict(list))
+    for run in runs:
+        by_trial[run.setting.trial][run.seed].append(run)
+    trials, repeated = [], 0
+    for by_seed in by_trial.values():
+        taken = [_preferred(same) for _, same in sorted(by_seed.items())]
+        repeated += sum(len(same) - 1 for same in by_seed.values())
+        trials.append(
+            Trial(
+                taken[0].setting.optimizer,
+                [run for run in taken if run.scored],
+                [run for run in taken if not run.scored],
+            )
+        )
+    return Counted(sorted(trials, key=_order), repeated)
+
+
+def choose(trials: Sequence[Trial], *, higher_is_better: bool) -> Trial | None:
+    """The trial with the best mean validation score; of equal ones the first, with the least rate.
+
+    Only trials with as many completed seeds as the most complete one are candidates, so that a
+    setting which diverges on hard seeds does not win by its easy ones.
+
+    Returns:
+        None if no trial has a completed run.
+    """
+    most = max(len(trial.runs) for trial in trials)
+    if most == 0:
+        return None
+    sign = -1 if higher_is_better else 1
+    candidates = [trial for trial in trials if len(trial.runs) == most]
+    return min(candidates, key=lambda trial: sign * trial.val)
+
+
+def incomplete(trials: Sequence[Trial], chosen: Trial) -> list[Trial]:
+    """Trials that were no candidates, as they completed fewer seeds than the chosen one."""
+    return [trial for trial in trials if len(trial.runs) < len(chosen.runs)]
+
+
+def at_edge(trials: Sequence[Trial], chosen: Trial) -> bool:
+    """Whether the chosen rate is the least or the largest of several that were tried.
+
+    Only trials whose other options are those of the chosen one make its grid.
+    """
+    rates = {
+        rate
+        for trial in trials
+        if _without_rate(trial) == _without_rate(chosen) and (rate := _rate(trial)) is not None
+    }
+    return len(rates) > 1 and _rate(chosen) in (min(rates), max(rates))
+
+
+def _preferred(same: Sequence[Run]) -> Run:
+    in_order = sorted(same, key=lambda run: (run.run_id, run.place))
+    return max(in_order, key=lambda run: (run.scored, run.finished))
+
+
+def _order(trial: Trial) -> tuple[float, str]:
+    rate = _rate(trial)
+    return math.inf if rate is None else rate, repr(sorted(trial.setting.items()))
+
+
+def _rate(trial: Trial) -> float | None:
+    rate = trial.setting.get("lr")
+    return float(rate) if isinstance(rate, int | float) else None
+
+
+def _without_rate(trial: Trial) -> dict[str, Any]:
+    return {name: value for name, value in trial.setting.items() if name != "lr"}
+
+
+def _mean(runs: Sequence[Run], split: str) -> float:
+    scores = [score for run in runs if (score := run.score(split)) is not None]
+    return fmean(scores) if scores else math.nan

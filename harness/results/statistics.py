@@ -1,0 +1,185 @@
+"""What scores over seeds support: intervals of means, tests of all pairs, groups of ties.
+
+Legend: k entries, each with its scores, one per seed.
+"""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+LEVEL = 0.05
+"""How often entries that are alike may be told apart, over all pairs of a track together."""
+
+COMPARED = 500
+"""The most entries of a track whose pairs are all tested."""
+
+Seeded = Mapping[int, float]
+"""The scores of an entry by their seeds."""
+
+Interval = tuple[float, float]
+
+
+def interval(scores: Sequence[float]) -> Interval | None:
+    """The 95 % Student t interval of the mean; None for fewer than two scores."""
+    from scipy.special import stdtrit
+
+    if len(scores) < 2:
+        return None
+    middle = fmean(scores)
+    half = float(stdtrit(len(scores) - 1, 1 - LEVEL / 2)) * stdev(scores) / len(scores) ** 0.5
+    return middle - half, middle + half
+
+
+def tell_apart(entries: Sequence[Seeded], *, paired: bool = False) -> list[list[bool]]:
+    """Which pairs of entries differ: Welch's t tests, by Holm's method over all pairs.
+
+    A pair that cannot be tested, as one has a single seed, is not told apart and is not counted.
+
+    Args:
+        entries: the scores of each.
+        paired: test the differences of scores with the same seed instead; only sensible where
+            these are correlated (see `correlation`).
+
+    Returns:
+        A symmetric k × k table.
+    """
+    import numpy as np
+
+    k = len(entries)
+    different = np.zeros((k, k), dtype=bool)
+    if 2 <= k <= COMPARED:
+        rows, columns = np.triu_indices(k, 1)
+        p = (_paired if paired else _welch)(entries, rows, columns)
+        tested = np.flatnonzero(~np.isnan(p))
+        found = tested[_holm(p[tested])]
+        different[rows[found], columns[found]] = True
+    table: list[list[bool]] = (different | different.T).tolist()
+    return table
+
+
+def rank_ranges(different: Sequence[Sequence[bool]]) -> list[tuple[int, int]]:
+    """The ranks that the tests leave open, for entries in the order of their means, best first.
+
+    Args:
+        different: which entries are told apart, as `tell_apart` says.
+    """
+    return [
+        (1 + sum(row[:place]), len(row) - sum(row[place + 1 :]))
+        for place, row in enumerate(different)
+    ]
+
+
+def letters(different: Sequence[Sequence[bool]]) -> list[str]:
+    """A compact letter display: entries that share a letter cannot be told apart.
+
+    Piepho, "An algorithm for a letter-based representation of all-pairwise comparisons", 2004: a
+    group of all entries is split at every pair that differs; groups within others are dropped.
+
+    Args:
+        different: which entries are told apart, in the order of their means, best first.
+    """
+    groups = [frozenset(range(len(different)))] if different else []
+    for first, row in enumerate(different):
+        for second in range(first + 1, len(row)):
+            if row[second]:
+                groups = _split(groups, first, second)
+    groups.sort(key=sorted)
+    return [
+        "".join(_letter(number) for number, group in enumerate(groups) if place in group)
+        for place in range(len(different))
+    ]
+
+
+def correlation(entries: Sequence[Seeded]) -> float | None:
+    """Pearson's correlation of scores with the same seed, averaged over pairs of entries.
+
+    Pairs with fewer than three seeds in common, or of which one always scores the same, do not
+    count; None if there is no other.
+    """
+    import numpy as np
+
+    found = []
+    for number, one in enumerate(entries):
+        for other in entries[number + 1 :]:
+            seeds = one.keys() & other.keys()
+            x, y = ([scores[seed] for seed in seeds] for scores in (one, other))
+            if len(seeds) >= 3 and len(set(x)) > 1 and len(set(y)) > 1:
+                found.append(float(np.corrcoef(x, y)[0, 1]))
+    return fmean(found) if found else None
+
+
+def _welch(
+    entries: Sequence[Seeded], rows: "NDArray[np.intp]", columns: "NDArray[np.intp]"
+) -> "NDArray[np.float64]":
+    """Welch, "The generalization of 'Student's' problem", 1947: p of each pair, NaN if untested."""
+    import numpy as np
+    from scipy.special import stdtr
+
+    counts = np.array([len(entry) for entry in entries])
+    means = np.array([fmean(entry.values()) for entry in entries])
+    errors = np.array([_squared_error(list(entry.values())) for entry in entries])
+    squares = errors[rows] + errors[columns]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.abs(means[rows] - means[columns]) / np.sqrt(squares)
+        parts = errors**2 / (counts - 1)
+        freedom = squares**2 / (parts[rows] + parts[columns])
+    # Where all seeds of both give one score, equal ones are equal and others differ.
+    p = np.where(squares == 0, (means[rows] == means[columns]).astype(float), np.nan)
+    varying = squares > 0
+    p[varying] = 2 * stdtr(freedom[varying], -t[varying])
+    return p
+
+
+def _squared_error(scores: Sequence[float]) -> float:
+    """Of a mean: the sample variance over the number of scores; NaN for one score."""
+    return stdev(scores) ** 2 / len(scores) if len(scores) > 1 else float("nan")
+
+
+def _paired(
+    entries: Sequence[Seeded], rows: "NDArray[np.intp]", columns: "NDArray[np.intp]"
+) -> "NDArray[np.float64]":
+    """Student's test of differences over common seeds: p of each pair, NaN if untested."""
+    import numpy as np
+    from scipy.special import stdtr
+
+    found = []
+    for row, column in zip(rows, columns, strict=True):
+        one, other = entries[row], entries[column]
+        differences = [one[seed] - other[seed] for seed in one.keys() & other.keys()]
+        error = _squared_error(differences) ** 0.5
+        if error > 0:
+            t = abs(fmean(differences)) / error
+            found.append(2 * float(stdtr(len(differences) - 1, -t)))
+        else:  # no spread, or NaN
+            found.append(error if error else float(not any(differences)))
+    return np.array(found)
+
+
+def _holm(p: "NDArray[np.float64]") -> "NDArray[np.intp]":
+    """Holm, 1979: the numbers of the hypotheses that are rejected at `LEVEL` all together."""
+    import numpy as np
+
+    order = np.argsort(p, kind="stable")
+    kept = p[order] > LEVEL / (len(p) - np.arange(len(p)))
+    return order[: int(np.argmax(kept)) if kept.any() else len(p)]
+
+
+def _split(groups: list[frozenset[int]], first: int, second: int) -> list[frozenset[int]]:
+    """Groups in none of which both entries are, and none of which lies within another."""
+    both = [group for group in groups if {first, second} <= group]
+    kept = [group for group in groups if not {first, second} <= group]
+    for new in (group - {one} for group in both for one in (first, second)):
+        if not any(new <= group for group in kept):
+            kept.append(new)
+    return kept
+
+
+def _letter(number: int) -> str:
+    """a, b, ..., z, then aa, ab and so on in brackets, so that letters cannot be mistaken."""
+    if number < 26:
+        return chr(ord("a") + number)
+    return f"({_letter(number // 26 - 1)}{_letter(number % 26)})"
