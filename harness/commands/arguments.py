@@ -18,7 +18,7 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
         ("task", "of these tasks"),
         ("cell", "of these cells, or entries by their label"),
         ("track", "of these tracks, by their id"),
-        ("study", "of these studies"),
+        ("study", "of these studies, with a summary of each"),
     ):
         parser.add_argument(
             f"--{name}", action="extend", type=items, default=[], metavar="NAME,...",

@@ -44,7 +44,8 @@ def call(options: argparse.Namespace) -> int:
     form = _format(options.format, options.output)
     view = _view(options)
     folder = options.records or ResultsFolder(options.results).runs
-    board = build_board(filter_of(options).of(load_runs(folder)), paired=options.paired)
+    runs = filter_of(options).of(load_runs(folder))
+    board = build_board(runs, paired=options.paired, studies=options.study)
     if options.output is None:
         sys.stdout.write(FORMATS[form](board, view))
         return 0

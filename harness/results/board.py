@@ -9,7 +9,9 @@ import msgspec
 
 from recurbench.harness.console import as_override
 from recurbench.harness.errors import UserError, nearest
+from recurbench.harness.results.plain import short
 from recurbench.harness.results.runs import Run
+from recurbench.harness.results.studies import Study, summarise
 from recurbench.harness.results.tracks import Track, build_tracks
 
 Settings = dict[str, Any]
@@ -61,12 +63,14 @@ class Board:
         distinct: what tells each track from the others of its task, by the track's id.
         own: what else a track does not share with all others, by its id.
         common: the settings that all tracks share.
+        studies: summaries over all tracks of a study, those that were asked for.
     """
 
     tracks: list[Track]
     distinct: dict[str, Settings]
     own: dict[str, Settings]
     common: Settings
+    studies: list[Study]
 
     def title(self, track: Track) -> str:
         """The track's task with what tells it from its neighbours, metric and direction."""
@@ -84,8 +88,14 @@ class Board:
         return " ".join(_in_words(self.common))
 
 
-def build_board(runs: Iterable[Run], *, paired: bool = False) -> Board:
-    """Ranks runs on their tracks, and finds out how these differ."""
+def build_board(runs: Iterable[Run], *, paired: bool = False, studies: Iterable[str] = ()) -> Board:
+    """Ranks runs on their tracks, and finds out how these differ.
+
+    Args:
+        runs: in any order.
+        paired: as in `build_tracks`.
+        studies: names of those to summarise.
+    """
     tracks = build_tracks(runs, paired=paired)
     settings = {track.id: _flat(track.settings) for track in tracks}
     by_task: dict[str, list[str]] = defaultdict(list)
@@ -101,11 +111,15 @@ def build_board(runs: Iterable[Run], *, paired: bool = False) -> Board:
             if len(differs) > 1:
                 differs.pop("data", None)
             distinct[name] = differs
-            left = {**settings[name]}
             own[name] = {
-                key: v for key, v in left.items() if key not in common and key not in differs
+                key: value
+                for key, value in settings[name].items()
+                if key not in common and key not in differs
             }
-    return Board(tracks, distinct, own, common)
+    summaries = [
+        summarise(name, [track for track in tracks if name in track.studies]) for name in studies
+    ]
+    return Board(tracks, distinct, own, common, summaries)
 
 
 def options_of(run: Run) -> Settings:
@@ -171,7 +185,7 @@ def _shared(settings: list[Settings]) -> Settings:
 def _in_words(settings: Settings) -> list[str]:
     """Options as they are written on the command line, without those that are off."""
     return [
-        f"{name.rpartition('.')[2]}={as_override(value)}"
+        f"{name.rpartition('.')[2]}={short(as_override(value))}"
         for name, value in settings.items()
         if value is not None
     ]

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from recurbench.harness.results.board import Board
-from recurbench.harness.results.plain import latex, spreadsheet
+from recurbench.harness.results.plain import latex, short, spreadsheet
 from recurbench.harness.results.report import View, as_markdown, as_terminal, lines
 from recurbench.harness.results.rows import Row
 from recurbench.harness.results.tracks import Track
@@ -52,7 +52,9 @@ def as_json(board: Board, view: View) -> str:
         {"title": board.title(track), "distinct": board.distinct[track.id], **asdict(track)}
         for track in board.tracks
     ]
-    return json.dumps({"common": board.common, "tracks": tracks}, indent=1) + "\n"
+    studies = [asdict(study) for study in board.studies]
+    found = {"common": board.common, "tracks": tracks, "studies": studies}
+    return json.dumps(found, indent=1) + "\n"
 
 
 def as_latex(board: Board, view: View) -> str:
@@ -96,7 +98,7 @@ def _csv(columns: tuple[str, ...], found: Iterable[dict[str, Any]]) -> str:
     writer.writeheader()
     for line in found:
         writer.writerow(
-            {key: spreadsheet(v) if isinstance(v, str) else v for key, v in line.items()}
+            {key: spreadsheet(short(v)) if isinstance(v, str) else v for key, v in line.items()}
         )
     return buffer.getvalue()
 
@@ -106,7 +108,7 @@ def _latex(board: Board, track: Track, view: View) -> str:
     rows = [" & ".join(latex(column.heading) for column in view.columns) + r" \\", r"\midrule"]
     for line in lines(track, view):
         form = r"\textbf{%s}" if line.best else r"\emph{%s}" if line.aside else "%s"
-        cells = (latex(cell.strip()).replace("±", r"$\pm$") for cell in line.cells)
+        cells = (latex(short(cell.strip())).replace("±", r"$\pm$") for cell in line.cells)
         rows.append(" & ".join(form % cell if cell else "" for cell in cells) + r" \\")
     return "\n".join(
         [

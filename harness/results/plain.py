@@ -11,13 +11,17 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def plain(text: str) -> str:
-    """One line without control characters, cut where it is too long.
+    """One line without control characters.
 
     What is hidden, such as an escape sequence of a terminal or a change of direction, is shown as
     its code.
     """
-    text = text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
     return "".join(_shown(sign) for sign in text)
+
+
+def short(text: str) -> str:
+    """A name or a message, cut where it is too long."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
 def markdown(text: str) -> str:

@@ -15,8 +15,10 @@ from rich.text import Text
 from recurbench.harness.console import as_override
 from recurbench.harness.results.board import Board
 from recurbench.harness.results.columns import COLUMNS, Column, with_half
-from recurbench.harness.results.plain import markdown, plain
+from recurbench.harness.results.plain import markdown, plain, short
 from recurbench.harness.results.rows import Row
+from recurbench.harness.results.sheets import Line, Sheet
+from recurbench.harness.results.summary import summaries
 from recurbench.harness.results.tracks import Track
 
 WIDTH = 120
@@ -41,15 +43,6 @@ class View:
     sort: Column | None = None
     downwards: bool = False
     all_trials: bool = False
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of a table: a row of the track, a trial of it, or a reference to read rows against."""
-
-    cells: tuple[str, ...]
-    best: bool = False
-    aside: bool = False
 
 
 def lines(track: Track, view: View) -> list[Line]:
@@ -87,7 +80,8 @@ def captions(board: Board, track: Track) -> list[str]:
         said.append(f"correlation of scores with one seed: {measured}")
     for row in track.entries:
         if row.left_out:
-            said.append(f"not chosen, too few seeds: {row.label}: {', '.join(row.left_out)}")
+            label, trials = short(row.label), short(", ".join(row.left_out))
+            said.append(f"not chosen, too few seeds: {label}: {trials}")
     if any(row.edge for row in track.current):
         said.append("edge: the best rate is the least or the largest tried; widen the grid")
     if len({row.trials for row in track.current}) > 1:
@@ -112,7 +106,8 @@ def as_terminal(board: Board, view: View, *, to_file: bool = False) -> str:
     """Tables, with colour and in its width if the output is a terminal."""
     on_terminal = sys.stdout.isatty() and not to_file
     width = WIDTH if to_file else shutil.get_terminal_size((WIDTH, 24)).columns
-    tables = [part for track in board.tracks for part in (_table(board, track, view, width), "")]
+    sheets = [*(_of_track(board, track, view) for track in board.tracks), *summaries(board)]
+    tables = [part for sheet in sheets for part in (_table(sheet, width), "")]
     shared = Text(f"all tracks: {plain(board.shared)}") if board.common else Text()
     buffer = io.StringIO()
     console = Console(file=buffer, force_terminal=on_terminal, width=width, emoji=False)
@@ -121,8 +116,9 @@ def as_terminal(board: Board, view: View, *, to_file: bool = False) -> str:
 
 
 def as_markdown(board: Board, view: View) -> str:
-    """One table per track."""
-    found = [line for track in board.tracks for line in _markdown(board, track, view)]
+    """One table per track, and one per study that was asked for."""
+    sheets = [*(_of_track(board, track, view) for track in board.tracks), *summaries(board)]
+    found = [line for sheet in sheets for line in _markdown(sheet)]
     return "\n".join([*found, *([f"All tracks: {markdown(board.shared)}\n"] * bool(board.common))])
 
 
@@ -152,28 +148,36 @@ def _trial(trial: dict[str, Any], columns: Sequence[Column]) -> Line:
     return Line(tuple(known.get(column.heading, "") for column in columns), aside=True)
 
 
-def _table(board: Board, track: Track, view: View, width: int) -> Table:
+def _of_track(board: Board, track: Track, view: View) -> Sheet:
+    found = lines(track, view)
+    return Sheet(board.title(track), view.columns, found, captions(board, track))
+
+
+def _table(sheet: Sheet, width: int) -> Table:
+    fitting = _fitting(sheet, width)
+    lost = [column.heading for i, column in enumerate(sheet.columns) if i not in fitting]
+    room = [f"no room for the columns {', '.join(lost)}"] if lost else []
     table = Table(
-        title=Text(plain(board.title(track)), style="bold"),
-        caption=Text("\n".join(map(plain, captions(board, track)))),
+        title=Text(plain(sheet.title), style="bold"),
+        caption=Text("\n".join(map(plain, [*room, *sheet.captions]))),
         title_justify="left",
         caption_justify="left",
     )
-    fitting = _fitting(lines(track, view), view.columns, width)
     for number in fitting:
-        column = view.columns[number]
-        table.add_column(column.heading, justify="left" if column.left else "right")
-    for line in lines(track, view):
+        column = sheet.columns[number]
+        table.add_column(plain(column.heading), justify="left" if column.left else "right")
+    for line in sheet.lines:
         style = "bold" if line.best else "dim italic" if line.aside else ""
-        table.add_row(*(Text(plain(line.cells[number])) for number in fitting), style=style)
+        table.add_row(*(Text(plain(short(line.cells[number]))) for number in fitting), style=style)
     return table
 
 
-def _fitting(table: list[Line], columns: Sequence[Column], width: int) -> list[int]:
+def _fitting(sheet: Sheet, width: int) -> list[int]:
     """The columns that there is room for, dropped in the order that they state."""
+    columns = sheet.columns
     kept = list(range(len(columns)))
     widths = [
-        max(cell_len(text) for text in (column.heading, *(line.cells[number] for line in table)))
+        max(map(cell_len, (column.heading, *(line.cells[number] for line in sheet.lines))))
         for number, column in enumerate(columns)
     ]
     droppable = [number for number in kept if columns[number].dropped is not None]
@@ -183,14 +187,14 @@ def _fitting(table: list[Line], columns: Sequence[Column], width: int) -> list[i
     return kept
 
 
-def _markdown(board: Board, track: Track, view: View) -> Iterator[str]:
-    yield f"## {markdown(board.title(track))}\n"
-    yield f"| {' | '.join(column.heading for column in view.columns)} |"
-    yield f"| {' | '.join('---' if column.left else '--:' for column in view.columns)} |"
-    for line in lines(track, view):
+def _markdown(sheet: Sheet) -> Iterator[str]:
+    yield f"## {markdown(sheet.title)}\n"
+    yield f"| {' | '.join(markdown(column.heading) for column in sheet.columns)} |"
+    yield f"| {' | '.join('---' if column.left else '--:' for column in sheet.columns)} |"
+    for line in sheet.lines:
         mark = "**" if line.best else "*" if line.aside else ""
-        cells = (markdown(cell.strip()) for cell in line.cells)
+        cells = (markdown(short(cell.strip())) for cell in line.cells)
         yield f"| {' | '.join(f'{mark}{cell}{mark}' if cell else '' for cell in cells)} |"
     yield ""
-    yield from (f"{markdown(line)}  " for line in captions(board, track))
+    yield from (f"{markdown(line)}  " for line in sheet.captions)
     yield ""
