@@ -1,8 +1,7 @@
-"""A leaderboard chooses on validation, reports on test, and hides nothing that went wrong."""
+"""A track ranks its entries by what the tests support, and hides nothing that went wrong."""
 
 import random
 from dataclasses import asdict
-from statistics import fmean, stdev
 
 import pytest
 from making import ADAM, SGD
@@ -13,10 +12,21 @@ from recurbench.harness.results.runs import Run
 from recurbench.harness.results.tracks import build_tracks
 
 
-def ranks(*runs: Run) -> list[tuple[int | None, str]]:
-    """Rank and label of the entries of the runs' only track."""
+def order(*runs: Run) -> list[str]:
+    """The labels of the entries of the runs' only track, best first."""
     (track,) = build_tracks(runs)
-    return [(entry.rank, entry.label) for entry in track.entries]
+    return [entry.label for entry in track.entries]
+
+
+def ranks(*runs: Run) -> dict[str, tuple[int, int] | None]:
+    """The rank of each entry of the runs' only track."""
+    (track,) = build_tracks(runs)
+    return {entry.label: entry.rank for entry in track.entries}
+
+
+def seeds(cell: str, scores: list[float], **changes) -> list[Run]:
+    """Runs of a cell with these test scores, one a seed."""
+    return [run(cell, seed=seed, test=score, **changes) for seed, score in enumerate(scores)]
 
 
 def only_entry(*runs: Run):
@@ -66,8 +76,38 @@ def test_a_track_knows_its_settings_without_their_id():
 def test_the_best_test_score_comes_first(higher_is_better):
     better = {"higher_is_better": higher_is_better}
     runs = [run("low", test=0.1, **better), run("high", test=0.9, **better)]
-    order = ["high", "low"] if higher_is_better else ["low", "high"]
-    assert ranks(*runs) == [(1, order[0]), (2, order[1])]
+    assert order(*runs) == (["high", "low"] if higher_is_better else ["low", "high"])
+
+
+@pytest.mark.parametrize("higher_is_better", [True, False])
+def test_a_rank_is_the_range_that_the_tests_leave_open(higher_is_better):
+    sign = 1 if higher_is_better else -1
+    runs = [
+        one
+        for cell, scores in {
+            "best": [0.90, 0.91, 0.92], "close": [0.89, 0.91, 0.90], "far": [0.1, 0.11, 0.12],
+        }.items()
+        for one in seeds(cell, [sign * x for x in scores], higher_is_better=higher_is_better)
+    ]  # fmt: skip
+    assert ranks(*runs) == {"best": (1, 2), "close": (1, 2), "far": (3, 3)}
+    (track,) = build_tracks(runs)
+    assert [row.ties for row in track.entries] == ["a", "a", "b"]
+
+
+def test_entries_with_one_seed_each_are_neither_told_apart_nor_given_letters():
+    runs = [run("good", test=0.9), run("bad", test=0.1)]
+    assert ranks(*runs) == {"good": (1, 2), "bad": (1, 2)}
+    (track,) = build_tracks(runs)
+    assert [row.ties for row in track.entries] == ["", ""]
+
+
+def test_pairs_of_seeds_are_compared_if_asked_for_and_their_correlation_is_measured():
+    hard = [0.0, 0.5, 1.0, 1.5]
+    runs = [*seeds("a", [x + 0.1 for x in hard]), *seeds("b", [x + 0.001 * x for x in hard])]
+    (unpaired,), (paired,) = build_tracks(runs), build_tracks(runs, paired=True)
+    assert [row.rank for row in unpaired.entries] == [(1, 2), (1, 2)]
+    assert [row.rank for row in paired.entries] == [(1, 1), (2, 2)]
+    assert paired.correlation == pytest.approx(1)
 
 
 def test_the_order_of_the_records_does_not_matter():
@@ -81,114 +121,34 @@ def test_the_order_of_the_records_does_not_matter():
     assert [asdict(t) for t in build_tracks(shuffled)] == [asdict(t) for t in build_tracks(runs)]
 
 
-def test_the_trial_is_chosen_by_validation_even_where_test_would_choose_another():
-    entry = only_entry(
-        run(optimizer=ADAM, val=0.8, test=0.2),
-        run(optimizer=SGD, val=0.7, test=0.9),
-    )
-    assert (entry.trial, entry.val, entry.test) == (ADAM, 0.8, 0.2)
-    assert entry.trials == 2
-
-
-def test_where_lower_is_better_the_trial_with_the_lowest_validation_is_chosen():
-    entry = only_entry(
-        run(optimizer=ADAM, val=3.0, test=1.0, higher_is_better=False),
-        run(optimizer=SGD, val=2.0, test=5.0, higher_is_better=False),
-    )
-    assert (entry.trial, entry.test) == (SGD, 5.0)
-
-
-def test_the_trial_is_chosen_by_the_mean_over_seeds_not_by_its_luckiest_seed():
-    entry = only_entry(
-        run(optimizer=ADAM, seed=0, val=0.9, test=0.1),
-        run(optimizer=ADAM, seed=1, val=0.1, test=0.2),
-        run(optimizer=SGD, seed=0, val=0.6, test=0.3),
-        run(optimizer=SGD, seed=1, val=0.6, test=0.6),
-    )
-    assert entry.trial == SGD
-    assert entry.val == pytest.approx(0.6)
-    assert entry.test == pytest.approx(0.45)
-
-
-def test_a_trial_that_completed_fewer_seeds_cannot_win_by_its_easy_ones():
-    entry = only_entry(
-        run(optimizer=ADAM, seed=0, val=0.5, test=0.4),
-        run(optimizer=ADAM, seed=1, val=0.5, test=0.6),
-        run(optimizer=SGD, seed=0, val=0.9, test=0.9),
-        run(optimizer=SGD, seed=1, status="diverged"),
-    )
-    assert (entry.trial, entry.seeds, entry.failed, entry.trials) == (ADAM, 2, 1, 2)
-
-
-def test_the_order_of_an_optimizers_options_does_not_make_a_trial():
-    entry = only_entry(run(seed=0), run(seed=1, optimizer=dict(reversed(ADAM.items()))))
-    assert (entry.trials, entry.seeds) == (1, 2)
-
-
-def test_scores_are_means_over_seeds_with_their_sample_deviation():
-    scores = [0.25, 0.5, 0.875]
-    entry = only_entry(*(run(seed=i, test=score) for i, score in enumerate(scores)))
-    assert entry.test == pytest.approx(fmean(scores))
-    assert entry.spread == pytest.approx(stdev(scores))
-    assert entry.seeds == 3
-
-
-def test_a_single_seed_has_no_deviation():
-    assert only_entry(run()).spread is None
-
-
-def test_costs_are_those_of_the_chosen_trial_times_as_means_memory_at_its_peak():
-    entry = only_entry(
-        run(seed=0, val=0.9, seconds=1.0, memory=10),
-        run(seed=1, val=0.9, seconds=2.0, memory=30),
-        run(seed=2, val=0.9, seconds=6.0, memory=20),
-        *(run(seed=i, val=0.1, optimizer=SGD, seconds=99.0, memory=99) for i in range(3)),
-    )
-    assert (entry.train_seconds, entry.tokens_per_second) == (3.0, 300.0)
-    assert entry.peak_memory_bytes == 30
-    assert (entry.parameters, entry.state_size) == (123, 7)
-
-
-@pytest.mark.parametrize(
-    ("scores", "expected"),
-    [
-        ([0.5, 0.5], [1, 1]),
-        ([0.9, 0.5, 0.5, 0.1], [1, 2, 2, 4]),
-        ([0.9, 0.9, 0.9, 0.1], [1, 1, 1, 4]),
-    ],
-)
-def test_equal_scores_share_a_rank_and_use_up_the_next(scores, expected):
-    runs = [run(f"cell{i}", test=score) for i, score in enumerate(scores)]
-    assert ranks(*reversed(runs)) == [(rank, f"cell{i}") for i, rank in enumerate(expected)]
-
-
-@pytest.mark.parametrize("status", ["diverged", "failed", "out_of_memory", "timed_out"])
-def test_runs_that_did_not_complete_are_counted_over_all_trials(status):
-    entry = only_entry(
-        run(seed=0),
-        run(seed=1, status=status),
-        run(seed=0, optimizer=SGD, status=status),
-    )
-    assert (entry.failed, entry.seeds, entry.trials, entry.rank) == (2, 1, 2, 1)
+def test_runs_that_name_another_metric_or_direction_are_left_out_and_counted():
+    runs = [
+        *seeds("gru", [0.1, 0.2]),
+        run("lstm", metric="bits"),
+        run("rnn", higher_is_better=False),
+    ]
+    (track,) = build_tracks(runs)
+    assert [row.label for row in track.entries] == ["gru"]
+    assert (track.metric, track.inconsistent) == ("accuracy", 2)
 
 
 @pytest.mark.parametrize("higher_is_better", [True, False])
 def test_entries_without_a_completed_run_come_last_and_have_no_rank(higher_is_better):
-    found = ranks(
+    found = order(
         run("zzz", status="failed", higher_is_better=higher_is_better),
         run("aaa", status="diverged", higher_is_better=higher_is_better),
         run("mmm", test=0.0, higher_is_better=higher_is_better),
         run("nnn", test=9e9, higher_is_better=higher_is_better),
     )
     first, second = ("nnn", "mmm") if higher_is_better else ("mmm", "nnn")
-    assert found == [(1, first), (2, second), (None, "aaa"), (None, "zzz")]
+    assert found == [first, second, "aaa", "zzz"]
 
 
 def test_a_track_on_which_all_runs_failed_is_listed():
     (track,) = build_tracks([run("gru", status="failed"), run("gru", seed=1, status="diverged")])
     (entry,) = track.entries
     assert (track.metric, track.references) == ("accuracy", {"chance": 0.125})
-    assert (entry.rank, entry.test, entry.seeds, entry.failed) == (None, None, 0, 2)
+    assert (entry.rank, entry.test, entry.seeds, len(entry.failures)) == (None, None, 0, 2)
 
 
 def test_what_one_completed_run_knows_of_a_track_goes_for_those_that_failed():
@@ -197,23 +157,9 @@ def test_what_one_completed_run_knows_of_a_track_goes_for_those_that_failed():
     assert track.references == {"chance": 0.125}
 
 
-@pytest.mark.parametrize("score", ["val", "test"])
-def test_a_run_whose_score_is_not_finite_counts_as_failed(score):
-    entry = only_entry(run(seed=0), run(seed=1, **{score: None}))
-    assert (entry.seeds, entry.failed, entry.test) == (1, 1, 0.5)
-    assert only_entry(run(**{score: None})).rank is None
-
-
 def test_knobs_make_entries_of_their_own():
-    found = ranks(run("gru", test=0.1), run("gru hidden_size=3", test=0.2))
-    assert found == [(1, "gru hidden_size=3"), (2, "gru")]
-
-
-@pytest.mark.parametrize(("other", "unequally"), [("gru", False), ("lstm", True)])
-def test_a_track_tells_whether_all_entries_were_tuned_alike(other, unequally):
-    tuned = [run("gru", optimizer=optimizer) for optimizer in (ADAM, SGD)]
-    (track,) = build_tracks([*tuned, run(other, seed=1)])
-    assert track.tuned_unequally is unequally
+    found = order(run("gru", test=0.1), run("gru hidden_size=3", test=0.2))
+    assert found == ["gru hidden_size=3", "gru"]
 
 
 def test_a_track_names_every_machine_once():
@@ -244,7 +190,7 @@ def test_runs_of_older_code_are_a_row_of_their_own_and_never_mixed_in(newer):
     new = [run(test=0.4, code=newer, finished_at=LATER)]
     (track,) = build_tracks([*new, *old])
     found = [(row.older, row.rank, row.test, row.seeds) for row in track.entries]
-    assert found == [(True, None, 0.9, 2), (False, 1, 0.4, 1)]
+    assert found == [(True, None, 0.9, 2), (False, (1, 1), 0.4, 1)]
 
 
 def test_an_edit_of_one_cell_makes_no_other_cells_runs_older():
@@ -262,18 +208,11 @@ def test_an_edit_of_the_task_makes_all_earlier_runs_older():
 def test_a_failed_run_of_newer_code_makes_no_other_run_older():
     failed = run(status="failed", code=(PROTOCOL, "2", "1"), finished_at=LATER)
     (track,) = build_tracks([run(test=0.9), failed])
-    assert [(row.older, row.rank) for row in track.entries] == [(False, 1), (True, None)]
+    assert [(row.older, row.rank) for row in track.entries] == [(False, (1, 1)), (True, None)]
 
 
 @pytest.mark.parametrize(("protocol", "outdated"), [(PROTOCOL - 1, True), (PROTOCOL, False)])
 def test_a_track_of_an_earlier_protocol_is_ranked_and_says_so(protocol, outdated):
     (track,) = build_tracks([run(code=(protocol, "1", "1"))])
     assert track.outdated is outdated
-    assert [row.rank for row in track.entries] == [1]
-
-
-def test_an_entry_without_a_completed_run_does_not_mark_the_others_as_tuned_more():
-    crashed = run("rnn", status="failed")
-    tuned = [run(optimizer=optimizer) for optimizer in (ADAM, SGD)]
-    (track,) = build_tracks([crashed, *tuned])
-    assert not track.tuned_unequally
+    assert [row.rank for row in track.entries] == [(1, 1)]
