@@ -29,13 +29,6 @@ def seeds(cell: str, scores: list[float], **changes) -> list[Run]:
     return [run(cell, seed=seed, test=score, **changes) for seed, score in enumerate(scores)]
 
 
-def only_entry(*runs: Run):
-    """The only entry of the runs' only track."""
-    (track,) = build_tracks(runs)
-    (entry,) = track.entries
-    return entry
-
-
 def test_without_records_there_is_no_track():
     assert build_tracks([]) == []
 
