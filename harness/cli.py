@@ -11,6 +11,7 @@ from recurbench import __version__
 from recurbench.harness import commands
 from recurbench.harness.console import complain
 from recurbench.harness.errors import UserError
+from recurbench.harness.results.plain import LINE, plain
 
 ORDER = ("run", "leaderboard", "list", "show", "check", "new", "generate")
 """How the help lists them; others follow by name."""
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = options.call(options)
         return code
     except UserError as error:
-        complain(str(error))
+        complain(plain(str(error), LINE))
         return 2
     except KeyboardInterrupt:
         under_way = "; the run under way left no record" if arguments[:1] == ["run"] else ""

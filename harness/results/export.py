@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
-from recurbench.harness.results.board import Board
-from recurbench.harness.results.plain import latex, spreadsheet
+from recurbench.harness.results.board import Board, in_words
+from recurbench.harness.results.plain import LINE, latex, spreadsheet
 from recurbench.harness.results.report import View, as_markdown, as_terminal, lines
 from recurbench.harness.results.rows import Row
 from recurbench.harness.results.tracks import Track
@@ -72,7 +72,7 @@ ENDINGS = {".md": "markdown", ".csv": "csv", ".json": "json", ".tex": "latex", "
 
 
 def _shared(board: Board, track: Track) -> dict[str, Any]:
-    settings = " ".join(f"{name}={value}" for name, value in board.distinct[track.id].items())
+    settings = " ".join(in_words(board.distinct[track.id]))
     return {"track": track.id, "task": track.task, "settings": settings, "metric": track.metric}
 
 
@@ -106,12 +106,12 @@ def _latex(board: Board, track: Track, view: View) -> str:
     rows = [" & ".join(latex(column.heading) for column in view.columns) + r" \\", r"\midrule"]
     for line in lines(track, view):
         form = r"\textbf{%s}" if line.best else r"\emph{%s}" if line.aside else "%s"
-        cells = (latex(cell.strip()).replace("±", r"$\pm$") for cell in line.cells)
+        cells = (latex(cell.strip()) for cell in line.cells)
         rows.append(" & ".join(form % cell if cell else "" for cell in cells) + r" \\")
     return "\n".join(
         [
             r"\begin{table}",
-            rf"\caption{{{latex(board.title(track))}}}",
+            rf"\caption{{{latex(board.title(track), LINE)}}}",
             rf"\begin{{tabular}}{{{alignment}}}",
             r"\toprule",
             *rows,

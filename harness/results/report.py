@@ -15,12 +15,15 @@ from rich.text import Text
 from recurbench.harness.console import as_override
 from recurbench.harness.results.board import Board
 from recurbench.harness.results.columns import COLUMNS, Column, with_half
-from recurbench.harness.results.plain import markdown, plain
+from recurbench.harness.results.plain import LINE, markdown, plain
 from recurbench.harness.results.rows import Row
 from recurbench.harness.results.tracks import Track
 
 WIDTH = 120
 """Of tables that go into a file."""
+
+WORD = 40
+"""The longest word that a narrow terminal drops columns for; a longer one is broken."""
 
 FEW = 3
 """Fewer seeds than these say little of how a score would fall out the next time."""
@@ -71,7 +74,7 @@ def lines(track: Track, view: View) -> list[Line]:
 
 def captions(board: Board, track: Track) -> list[str]:
     """What a reader must know about the table of a track."""
-    said = [f"track {track.id}: {board.settings(track)}".rstrip(": ")]
+    said = [f"track {plain(track.id)}: {board.settings(track)}".rstrip(": ")]
     said.append("test: mean ± half the width of the 95 % interval (Student t) over seeds")
     seeds = {row.seeds for row in track.current}
     if seeds and min(seeds) < FEW:
@@ -87,7 +90,8 @@ def captions(board: Board, track: Track) -> list[str]:
         said.append(f"correlation of scores with one seed: {measured}")
     for row in track.entries:
         if row.left_out:
-            said.append(f"not chosen, too few seeds: {row.label}: {', '.join(row.left_out)}")
+            left_out = ", ".join(map(plain, row.left_out))
+            said.append(f"not chosen, too few seeds: {plain(row.label)}: {left_out}")
     if any(row.edge for row in track.current):
         said.append("edge: the best rate is the least or the largest tried; widen the grid")
     if len({row.trials for row in track.current}) > 1:
@@ -104,7 +108,9 @@ def captions(board: Board, track: Track) -> list[str]:
         said.append(f"{track.inconsistent} runs left out: they name another metric or direction")
     if track.machine:
         others = len(track.machines) - 1
-        said.append(f"times on {track.machine}" + (f"; {others} other machines" * (others > 0)))
+        said.append(
+            f"times on {plain(track.machine)}" + (f"; {others} other machines" * (others > 0))
+        )
     return said
 
 
@@ -113,7 +119,7 @@ def as_terminal(board: Board, view: View, *, to_file: bool = False) -> str:
     on_terminal = sys.stdout.isatty() and not to_file
     width = WIDTH if to_file else shutil.get_terminal_size((WIDTH, 24)).columns
     tables = [part for track in board.tracks for part in (_table(board, track, view, width), "")]
-    shared = Text(f"all tracks: {plain(board.shared)}") if board.common else Text()
+    shared = Text(f"all tracks: {plain(board.shared, LINE)}") if board.common else Text()
     buffer = io.StringIO()
     console = Console(file=buffer, force_terminal=on_terminal, width=width, emoji=False)
     console.print(Group(*tables, shared))
@@ -123,13 +129,16 @@ def as_terminal(board: Board, view: View, *, to_file: bool = False) -> str:
 def as_markdown(board: Board, view: View) -> str:
     """One table per track."""
     found = [line for track in board.tracks for line in _markdown(board, track, view)]
-    return "\n".join([*found, *([f"All tracks: {markdown(board.shared)}\n"] * bool(board.common))])
+    return "\n".join(
+        [*found, *([f"All tracks: {markdown(board.shared, LINE)}\n"] * bool(board.common))]
+    )
 
 
 def _place(row: Row, track: Track, view: View) -> tuple[bool, Any]:
     if view.sort is None or view.sort.sorts is None:
         return _by_score(row.test, track)
-    value = view.sort.sorts(row)
+    # A dash is shown where a value is missing or compares with no other.
+    value = None if view.sort.text(row, track) == "-" else view.sort.sorts(row)
     if isinstance(value, str):
         return False, [-ord(sign) if view.downwards else ord(sign) for sign in value]
     return value is None, (-1 if view.downwards else 1) * (value or 0)
@@ -153,17 +162,24 @@ def _trial(trial: dict[str, Any], columns: Sequence[Column]) -> Line:
 
 
 def _table(board: Board, track: Track, view: View, width: int) -> Table:
+    said = [plain(line, LINE) for line in captions(board, track)]
     table = Table(
-        title=Text(plain(board.title(track)), style="bold"),
-        caption=Text("\n".join(map(plain, captions(board, track)))),
+        title=Text(plain(board.title(track), LINE), style="bold"),
+        caption=Text("\n".join(said)),
         title_justify="left",
         caption_justify="left",
     )
-    fitting = _fitting(lines(track, view), view.columns, width)
+    found = lines(track, view)
+    fitting = _fitting(found, view.columns, width)
     for number in fitting:
         column = view.columns[number]
-        table.add_column(column.heading, justify="left" if column.left else "right")
-    for line in lines(track, view):
+        table.add_column(
+            column.heading,
+            justify="left" if column.left else "right",
+            no_wrap=not column.wraps,
+            overflow="fold",
+        )
+    for line in found:
         style = "bold" if line.best else "dim italic" if line.aside else ""
         table.add_row(*(Text(plain(line.cells[number])) for number in fitting), style=style)
     return table
@@ -173,8 +189,10 @@ def _fitting(table: list[Line], columns: Sequence[Column], width: int) -> list[i
     """The columns that there is room for, dropped in the order that they state."""
     kept = list(range(len(columns)))
     widths = [
-        max(cell_len(text) for text in (column.heading, *(line.cells[number] for line in table)))
-        for number, column in enumerate(columns)
+        max(
+            _needed(text, column) for text in (column.heading, *(row.cells[place] for row in table))
+        )
+        for place, column in enumerate(columns)
     ]
     droppable = [number for number in kept if columns[number].dropped is not None]
     for number in sorted(droppable, key=lambda number: columns[number].dropped or 0):
@@ -183,8 +201,16 @@ def _fitting(table: list[Line], columns: Sequence[Column], width: int) -> list[i
     return kept
 
 
+def _needed(text: str, column: Column) -> int:
+    """How wide a column must at least be for a text."""
+    shown = plain(text)
+    if not column.wraps:
+        return cell_len(shown)
+    return min(WORD, max(map(cell_len, shown.split()), default=0))
+
+
 def _markdown(board: Board, track: Track, view: View) -> Iterator[str]:
-    yield f"## {markdown(board.title(track))}\n"
+    yield f"## {markdown(board.title(track), LINE)}\n"
     yield f"| {' | '.join(column.heading for column in view.columns)} |"
     yield f"| {' | '.join('---' if column.left else '--:' for column in view.columns)} |"
     for line in lines(track, view):
@@ -192,5 +218,5 @@ def _markdown(board: Board, track: Track, view: View) -> Iterator[str]:
         cells = (markdown(cell.strip()) for cell in line.cells)
         yield f"| {' | '.join(f'{mark}{cell}{mark}' if cell else '' for cell in cells)} |"
     yield ""
-    yield from (f"{markdown(line)}  " for line in captions(board, track))
+    yield from (f"{markdown(line, LINE)}  " for line in captions(board, track))
     yield ""
