@@ -1,7 +1,7 @@
 """A record with one part spoiled: all its parts are found in its type, so that a new one joins."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -40,17 +40,13 @@ def texts() -> list[Path]:
     return [
         path
         for path, kinds in parts().items()
-        if path[-1:] == (NEW_KEY,) or any(isinstance(kind, inspect.StrType) for kind in kinds)
+        if path[-1] == NEW_KEY or any(isinstance(kind, inspect.StrType) for kind in kinds)
     ]
 
 
-def spoiled(path: Path, value: Any, **changes: Any) -> dict[str, Any]:
-    """A whole record with a value in place of a part, or as a key if the path ends so.
-
-    Args:
-        changes: further fields of the record.
-    """
-    tree = copy.deepcopy(WHOLE | changes)
+def spoiled(path: Path, value: Any, tree: dict[str, Any] = WHOLE) -> dict[str, Any]:
+    """A copy of a whole record with a value in place of a part, or as a key if the path ends so."""
+    tree = copy.deepcopy(tree)
     node: Any = tree
     for step in path[:-1]:
         node = node[step]
@@ -61,9 +57,15 @@ def spoiled(path: Path, value: Any, **changes: Any) -> dict[str, Any]:
     return tree
 
 
-def with_text(path: Path, text: str, **changes: Any) -> Record:
-    """A whole record with a text in some place; its metric is there under its name."""
-    tree = spoiled(path, text, **changes)
+def with_texts(paths: Iterable[Path], text: str, **changes: Any) -> Record:
+    """A whole record with a text in some places; its metric is there under its name.
+
+    Args:
+        changes: further fields of the record.
+    """
+    tree = WHOLE | changes
+    for path in paths:
+        tree = spoiled(path, text, tree)
     for scores in tree["metrics"].values():
         scores.setdefault(tree["primary"]["name"], 0.5)
     return msgspec.convert(tree, Record)
@@ -75,7 +77,7 @@ def runs_with(text: str) -> list[Run]:
     for number, path in enumerate(texts()):
         if path not in (("started_at",), ("finished_at",)):  # of a time alone
             for status in ("completed", "failed"):
-                record = with_text(path, text, status=status)
+                record = with_texts([path], text, status=status)
                 if path != ("track", "id"):
                     record.track.id = f"t{number}"
                 found.append(run_of(record, "run.json"))
