@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import msgspec
 
-from recurbench.harness.results.faults import explain
+from recurbench.harness.results.faults import NOT_JSON, explain, not_json
 
 SCHEMA_VERSION = 2
 
@@ -180,7 +180,9 @@ class Record(msgspec.Struct, kw_only=True):
             raise ValueError("completed, but primary or cost is null")
         for split in ("val", "test"):
             if self.primary.name not in self.metrics.get(split, {}):
-                raise ValueError(f"completed, but metrics.{split} lacks {self.primary.name}")
+                raise ValueError(
+                    f"completed, but metrics.{split} lacks {self.primary.name}, its primary.name"
+                )
 
     def score(self, split: str) -> float | None:
         """The primary metric on a split; None if the run did not get there or it is not finite."""
@@ -208,7 +210,13 @@ def encode(record: Record) -> bytes:
     return msgspec.json.encode(record)
 
 
-_VERSION = msgspec.json.Decoder(dict[str, Any])
+class _Version(msgspec.Struct):
+    """Of a record, its schema alone; nothing else is looked at."""
+
+    schema_version: Any = None
+
+
+_VERSION = msgspec.json.Decoder(_Version)
 _RECORD = msgspec.json.Decoder(Record)
 
 
@@ -221,8 +229,8 @@ def decode(content: bytes, path: Path) -> Record | Damaged:
         return _check_version(_RECORD.decode(content))
     except msgspec.ValidationError as error:
         return Damaged(path, _other_version(content) or explain(error, content, Record))
-    except (msgspec.DecodeError, RecursionError) as error:
-        return Damaged(path, f"not JSON: {error}")
+    except NOT_JSON as error:
+        return Damaged(path, not_json(error, content))
 
 
 def read(path: Path) -> Record | Damaged:
@@ -269,9 +277,11 @@ def _check_version(record: Record) -> Record:
 def _other_version(content: bytes) -> str | None:
     """Says so if the JSON is of another schema, whose keys need not be named."""
     try:
-        version = _VERSION.decode(content).get("schema_version")
-    except msgspec.ValidationError:
-        return "not a JSON object"
+        version = _VERSION.decode(content).schema_version
+    except msgspec.ValidationError as error:
+        return "schema_version: " + str(error) if "$." in str(error) else "not a JSON object"
+    except NOT_JSON as error:  # further on than the first fault
+        return not_json(error, content)
     return None if version == SCHEMA_VERSION else _of_version(version)
 
 
