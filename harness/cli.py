@@ -37,9 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _protected(arguments: list[str]) -> list[str]:
-    """The arguments of `run` behind `--`: they are Hydra's, flags too, but for a plea for help."""
+    """Arguments as argparse takes them.
+
+    Those of `run` stand behind `--`: they are Hydra's, flags too, but for a plea for help.
+    """
     if arguments[:1] == ["run"] and not {"-h", "--help"} & set(arguments):
         return ["run", "--", *arguments[1:]]
+    if "--sort" in arguments[:-1]:  # argparse would take the value `-test` for an option
+        place = arguments.index("--sort")
+        joined = f"--sort={arguments[place + 1]}"
+        return [*arguments[:place], joined, *arguments[place + 2 :]]
     return arguments
 
 

@@ -28,7 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_filters(parser)
     known = ", ".join(column.heading for column in COLUMNS)
     parser.add_argument("--columns", type=items, help=f"those to show, of: {known}")
-    parser.add_argument("--sort", metavar="COLUMN", help="by a column, with - before it downwards")
+    parser.add_argument(
+        "--sort",
+        metavar="COLUMN",
+        help="by a column, as in --sort test; --sort -test: largest first",
+    )
     parser.add_argument("--all-trials", action="store_true", help="a line for each trial too")
     parser.add_argument(
         "--paired",
