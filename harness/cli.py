@@ -11,6 +11,7 @@ from recurbench import __version__
 from recurbench.harness import commands
 from recurbench.harness.console import complain
 from recurbench.harness.errors import UserError
+from recurbench.harness.results.plain import LINE, plain
 
 ORDER = ("run", "leaderboard", "list", "show", "check", "new", "generate")
 """How the help lists them; others follow by name."""
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = options.call(options)
         return code
     except UserError as error:
-        complain(str(error))
+        complain(plain(str(error), LINE))
         return 2
     except KeyboardInterrupt:
         under_way = "; the run under way left no record" if arguments[:1] == ["run"] else ""
@@ -36,9 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _protected(arguments: list[str]) -> list[str]:
-    """The arguments of `run` behind `--`: they are Hydra's, flags too, but for a plea for help."""
+    """Arguments as argparse takes them.
+
+    Those of `run` stand behind `--`: they are Hydra's, flags too, but for a plea for help.
+    """
     if arguments[:1] == ["run"] and not {"-h", "--help"} & set(arguments):
         return ["run", "--", *arguments[1:]]
+    if "--sort" in arguments[:-1]:  # argparse would take the value `-test` for an option
+        place = arguments.index("--sort")
+        joined = f"--sort={arguments[place + 1]}"
+        return [*arguments[:place], joined, *arguments[place + 2 :]]
     return arguments
 
 

@@ -58,7 +58,20 @@ def test_the_tutorials_commands_lead_to_a_leaderboard(
     shown = capsys.readouterr().out
     assert shown.count("already completed") == 1
     assert "copying: accuracy, higher is better" in shown
-    assert (workplace / "board.csv").read_text().startswith("track,task,metric")
+    assert (workplace / "board.csv").read_text().startswith("track,task,settings,metric")
+
+
+def test_the_leaderboard_of_the_guide_is_what_the_shipped_records_say(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", "100")
+    (arguments,) = commands("reading-a-leaderboard.md")
+    assert main(arguments) == 0
+    shown, written = capsys.readouterr().out, blocks("reading-a-leaderboard.md", "text")[0]
+    tables = [[line for line in text.splitlines() if "│" in line] for text in (shown, written)]
+    assert tables[0] == tables[1]
+    assert len(tables[0]) == 6
 
 
 @pytest.mark.parametrize("page", UNTRIED)

@@ -34,13 +34,15 @@ def filter_of(options: argparse.Namespace) -> Filter:
     """The filter that the arguments of `add_filters` ask for.
 
     Raises:
-        UserError: `--where` has no `=`.
+        UserError: `--where` has no key, no `=`, or a key twice.
     """
-    where = {}
+    where: dict[str, str] = {}
     for text in options.where:
         name, sign, value = text.partition("=")
-        if not sign:
+        if not (name and sign):
             raise UserError(f"--where {text}: write KEY=VALUE, such as task.delay=20")
+        if name in where:
+            raise UserError(f"--where {text}: {name} is asked for twice; no run has two values")
         where[name] = value
     return Filter(
         tuple(options.task), tuple(options.cell), tuple(options.track), tuple(options.study), where
@@ -48,8 +50,15 @@ def filter_of(options: argparse.Namespace) -> Filter:
 
 
 def items(text: str) -> list[str]:
-    """The items of a list with commas."""
-    return [item for item in (part.strip() for part in text.split(",")) if item]
+    """The items of a list with commas.
+
+    Raises:
+        UserError: there is none.
+    """
+    found = [item for item in (part.strip() for part in text.split(",")) if item]
+    if not found:
+        raise UserError(f"{text!r} names nothing; write NAME,NAME,... or leave the option out")
+    return found
 
 
 def add_run_id(parser: argparse.ArgumentParser) -> None:

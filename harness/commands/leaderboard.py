@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from itertools import combinations
 from pathlib import Path
 
 from recurbench.harness.commands.arguments import add_filters, add_results, filter_of, items
@@ -12,9 +13,12 @@ from recurbench.harness.results.board import build_board
 from recurbench.harness.results.columns import COLUMNS, Column
 from recurbench.harness.results.export import ENDINGS, FORMATS
 from recurbench.harness.results.folder import ResultsFolder
+from recurbench.harness.results.plain import LINE, plain
 from recurbench.harness.results.record import Damaged, write_whole
 from recurbench.harness.results.report import View, as_terminal
 from recurbench.harness.results.runs import Run
+from recurbench.harness.results.selection import one_of_each_id
+from recurbench.harness.results.tracks import Track
 
 HELP = "rank the cells on every track"
 
@@ -24,7 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_filters(parser)
     known = ", ".join(column.heading for column in COLUMNS)
     parser.add_argument("--columns", type=items, help=f"those to show, of: {known}")
-    parser.add_argument("--sort", metavar="COLUMN", help="by a column, with - before it downwards")
+    parser.add_argument(
+        "--sort",
+        metavar="COLUMN",
+        help="by a column, as in --sort test; --sort -test: largest first",
+    )
     parser.add_argument("--all-trials", action="store_true", help="a line for each trial too")
     parser.add_argument(
         "--paired",
@@ -46,6 +54,8 @@ def call(options: argparse.Namespace) -> int:
     folder = options.records or ResultsFolder(options.results).runs
     runs = filter_of(options).of(load_runs(folder))
     board = build_board(runs, paired=options.paired, studies=options.study)
+    if options.paired and not any(map(_pairable, board.tracks)):
+        raise UserError("--paired: no two entries of a track have two seeds in common")
     if options.output is None:
         sys.stdout.write(FORMATS[form](board, view))
         return 0
@@ -67,12 +77,24 @@ def load_runs(folder: Path) -> list[Run]:
     runs = []
     for found in read_runs(folder):
         if isinstance(found, Damaged):
-            complain(f"{found.path}: skipped: {found.reason}")
+            _skip(str(found.path), found.reason)
         else:
             runs.append(found)
     if not runs:
         raise UserError(f"no records in {folder}; `recurbench run` makes some")
-    return runs
+    kept, left_out = one_of_each_id(runs)
+    for run, counts in left_out:
+        _skip(run.place, f"run_id {run.run_id} is another run's, in {counts.place}")
+    return kept
+
+
+def _skip(place: str, reason: str) -> None:
+    complain(plain(f"{plain(place)}: skipped: {plain(reason)}", LINE))
+
+
+def _pairable(track: Track) -> bool:
+    pairs = combinations((row.scores.keys() for row in track.current), 2)
+    return any(len(one & other) > 1 for one, other in pairs)
 
 
 def _format(asked: str | None, output: Path | None) -> str:
@@ -82,11 +104,10 @@ def _format(asked: str | None, output: Path | None) -> str:
         return asked
     if output is None:
         return "terminal"
-    if output.suffix not in ENDINGS:
-        raise UserError(
-            f"--output {output}: no format ends like that{nearest(output.suffix, ENDINGS)}"
-        )
-    return ENDINGS[output.suffix]
+    ending = output.suffix.lower()
+    if ending not in ENDINGS:
+        raise UserError(f"--output {output}: no format ends like that{nearest(ending, ENDINGS)}")
+    return ENDINGS[ending]
 
 
 def _view(options: argparse.Namespace) -> View:

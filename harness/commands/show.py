@@ -14,6 +14,7 @@ from recurbench.harness.console import as_override
 from recurbench.harness.errors import UserError, nearest
 from recurbench.harness.results.archive import find
 from recurbench.harness.results.folder import ResultsFolder
+from recurbench.harness.results.plain import LINE, plain
 from recurbench.harness.results.record import Damaged, Record
 
 HELP = "one run's record"
@@ -54,11 +55,11 @@ def find_record(folder: Path, prefix: str) -> Record:
 
 def print_record(record: Record) -> None:
     """Prints status, scores beside their references, every section and the error if any."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     console.print(
-        f"[bold]{record.run_id}[/] {record.task['name']} · {escape(record.entry.label)} · "
-        f"seed {record.seed}: [bold]{record.status}[/], {record.started_at} to "
-        f"{record.finished_at}",
+        f"[bold]{_safe(record.run_id)}[/] {_safe(record.task['name'])} · "
+        f"{_safe(record.entry.label)} · seed {record.seed}: [bold]{record.status}[/], "
+        f"{_safe(record.started_at)} to {_safe(record.finished_at)}",
         soft_wrap=True,
     )
     if record.resumed_after:
@@ -67,21 +68,27 @@ def print_record(record: Record) -> None:
         console.print(_metrics(record, record.primary.name))
     for name in SECTIONS:
         options = _options(msgspec.to_builtins(getattr(record, name)) or {})
-        console.print(f"[bold]{name:<12}[/] {escape(options)}", soft_wrap=True)
+        console.print(f"[bold]{name:<12}[/] {_safe(options)}", soft_wrap=True)
     for entry in record.logger:
-        console.print(f"[bold]{'logger':<12}[/] {escape(_options(entry))}", soft_wrap=True)
+        console.print(f"[bold]{'logger':<12}[/] {_safe(_options(entry))}", soft_wrap=True)
     if record.error:
-        console.print(record.error.traceback, markup=False, soft_wrap=True)
+        lines = record.error.traceback.splitlines()
+        console.print("\n".join(map(_safe, lines)), soft_wrap=True)
 
 
 def _metrics(record: Record, primary: str) -> Table:
-    names = [primary, *(name for name in record.metrics["test"] if name != primary)]
-    table = Table("split", *names)
+    names = dict.fromkeys([primary, *(name for found in record.metrics.values() for name in found)])
+    table = Table("split", *map(_safe, names))
     for split, found in record.metrics.items():
-        table.add_row(split, *(_number(found.get(name)) for name in names))
+        table.add_row(_safe(split), *(_number(found.get(name)) for name in names))
     for reference, value in record.references.items():
-        table.add_row(reference, _number(value), style="dim italic")
+        table.add_row(_safe(reference), _number(value), style="dim italic")
     return table
+
+
+def _safe(text: str) -> str:
+    """A text from a record without hidden signs, and without a meaning for rich."""
+    return escape(plain(text, LINE))
 
 
 def _options(section: dict[str, Any]) -> str:

@@ -7,7 +7,15 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from recurbench.harness.results.record import Damaged, Record, decode, encode, read, write_whole
+from recurbench.harness.results.record import (
+    LARGEST,
+    Damaged,
+    Record,
+    decode,
+    encode,
+    read,
+    write_whole,
+)
 from recurbench.harness.results.runs import Run, run_of
 
 ENDING = ".jsonl.gz"
@@ -29,12 +37,11 @@ def read_runs(folder: Path) -> Iterator[Run | Damaged]:
 def read_archive(path: Path) -> Iterator[Record | Damaged]:
     """Reads the records of an archive; a line that holds none is damaged, and the others go on."""
     try:
-        with gzip.open(path) as lines:
-            for number, line in enumerate(lines, 1):
-                found = decode(line, path)
-                if isinstance(found, Damaged):
-                    found = Damaged(path, f"line {number}: {found.reason}")
-                yield found
+        for number, line in _lines(path):
+            found = decode(line, path)
+            if isinstance(found, Damaged):
+                found = Damaged(path, f"line {number}: {found.reason}")
+            yield found
     except (OSError, EOFError, zlib.error) as error:
         yield Damaged(path, f"no whole archive: {error}")
 
@@ -47,6 +54,17 @@ def write_archive(path: Path, records: Iterable[Record]) -> None:
         for record in ordered:
             file.write(encode(record) + b"\n")
     write_whole(path, content.getvalue())
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of an archive with their numbers; a pipe is not waited for."""
+    if not path.is_file():
+        raise OSError("not a file")
+    with gzip.open(path) as lines:
+        for number, line in enumerate(iter(lambda: lines.readline(LARGEST + 1), b""), 1):
+            if len(line) > LARGEST:
+                raise OSError(f"line {number} is too long for a record")
+            yield number, line
 
 
 def _paths(folder: Path) -> list[Path]:

@@ -9,7 +9,7 @@ import msgspec
 
 from recurbench.harness.console import as_override
 from recurbench.harness.errors import UserError, nearest
-from recurbench.harness.results.plain import short
+from recurbench.harness.results.plain import plain
 from recurbench.harness.results.runs import Run
 from recurbench.harness.results.studies import Study, summarise
 from recurbench.harness.results.tracks import Track, build_tracks
@@ -74,18 +74,18 @@ class Board:
 
     def title(self, track: Track) -> str:
         """The track's task with what tells it from its neighbours, metric and direction."""
-        named = " ".join([track.task, *_in_words(self.distinct[track.id])])
+        named = " ".join([plain(track.task), *in_words(self.distinct[track.id])])
         direction = "higher" if track.higher_is_better else "lower"
-        return f"{named}: {track.metric or 'no completed run'}, {direction} is better"
+        return f"{named}: {plain(track.metric or 'no completed run')}, {direction} is better"
 
     def settings(self, track: Track) -> str:
         """What else the track does not share with all others."""
-        return " ".join(_in_words(self.own[track.id]))
+        return " ".join(in_words(self.own[track.id]))
 
     @property
     def shared(self) -> str:
         """What all tracks share, in words."""
-        return " ".join(_in_words(self.common))
+        return " ".join(in_words(self.common))
 
 
 def build_board(runs: Iterable[Run], *, paired: bool = False, studies: Iterable[str] = ()) -> Board:
@@ -182,10 +182,10 @@ def _shared(settings: list[Settings]) -> Settings:
     }
 
 
-def _in_words(settings: Settings) -> list[str]:
+def in_words(settings: Settings) -> list[str]:
     """Options as they are written on the command line, without those that are off."""
     return [
-        f"{name.rpartition('.')[2]}={short(as_override(value))}"
+        plain(f"{name.rpartition('.')[2]}={as_override(value)}")
         for name, value in settings.items()
         if value is not None
     ]

@@ -17,6 +17,7 @@ class Column:
         text: what stands in it for a row of a track.
         of_reference: what stands in it for a reference, given its name and score.
         left: whether it is aligned to the left, as words are; numbers are not.
+        wraps: whether a narrow terminal may break it between words.
         dropped: when a narrow terminal leaves it out, the least first; None never does.
         shown: whether it is there without being asked for.
         sorts: what rows are sorted by when asked for, in ascending order; None if they cannot be.
@@ -26,6 +27,7 @@ class Column:
     text: Callable[[Row, Track], str]
     of_reference: Callable[[str, float | None], str] = lambda name, score: ""
     left: bool = False
+    wraps: bool = False
     dropped: int | None = None
     shown: bool = True
     sorts: Callable[[Row], float | str | None] | None = None
@@ -38,9 +40,12 @@ def optional(value: float | None, form: str, unit: str = "") -> str:
 
 def with_half(mean: float, interval: tuple[float, float] | None) -> str:
     """Four significant digits, and half of the interval's width to the same place."""
+    width = 0.0 if interval is None else (interval[1] - interval[0]) / 2
+    if max(abs(mean), width) >= 1e7 or 0 < abs(mean) < 1e-6:
+        return f"{mean:.3e}" + ("" if interval is None else f" ± {width:.1e}")
     places = 3 - math.floor(math.log10(abs(mean))) if mean else 3
     places = min(max(places, 0), 12)
-    half = "" if interval is None else f" ± {(interval[1] - interval[0]) / 2:.{places}f}"
+    half = "" if interval is None else f" ± {width:.{places}f}"
     return f"{mean:.{places}f}{half}"
 
 
@@ -75,9 +80,10 @@ def _comparable(name: str, form: str, unit: str = "") -> Callable[[Row, Track], 
 
 
 COLUMNS = [
-    Column("rank", _rank),
+    Column("rank", _rank, dropped=9),
     Column("ties", lambda row, _: row.ties, left=True, dropped=8),
-    Column("cell", _name, lambda name, _: name, left=True, sorts=lambda row: row.label),
+    Column("cell", _name, lambda name, _: name, left=True, wraps=True,
+           sorts=lambda row: row.label),
     Column("hidden", lambda row, _: optional(row.hidden_size, "d"), dropped=4,
            sorts=lambda row: row.hidden_size),
     Column("parameters", lambda row, _: optional(row.parameters, ",d"), dropped=5,

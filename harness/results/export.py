@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
-from recurbench.harness.results.board import Board
-from recurbench.harness.results.plain import latex, short, spreadsheet
+from recurbench.harness.results.board import Board, in_words
+from recurbench.harness.results.plain import LINE, latex, spreadsheet
 from recurbench.harness.results.report import View, as_markdown, as_terminal, lines
 from recurbench.harness.results.rows import Row
 from recurbench.harness.results.tracks import Track
@@ -74,7 +74,7 @@ ENDINGS = {".md": "markdown", ".csv": "csv", ".json": "json", ".tex": "latex", "
 
 
 def _shared(board: Board, track: Track) -> dict[str, Any]:
-    settings = " ".join(f"{name}={value}" for name, value in board.distinct[track.id].items())
+    settings = " ".join(in_words(board.distinct[track.id]))
     return {"track": track.id, "task": track.task, "settings": settings, "metric": track.metric}
 
 
@@ -98,7 +98,7 @@ def _csv(columns: tuple[str, ...], found: Iterable[dict[str, Any]]) -> str:
     writer.writeheader()
     for line in found:
         writer.writerow(
-            {key: spreadsheet(short(v)) if isinstance(v, str) else v for key, v in line.items()}
+            {key: spreadsheet(v) if isinstance(v, str) else v for key, v in line.items()}
         )
     return buffer.getvalue()
 
@@ -108,12 +108,12 @@ def _latex(board: Board, track: Track, view: View) -> str:
     rows = [" & ".join(latex(column.heading) for column in view.columns) + r" \\", r"\midrule"]
     for line in lines(track, view):
         form = r"\textbf{%s}" if line.best else r"\emph{%s}" if line.aside else "%s"
-        cells = (latex(short(cell.strip())).replace("±", r"$\pm$") for cell in line.cells)
+        cells = (latex(cell.strip()) for cell in line.cells)
         rows.append(" & ".join(form % cell if cell else "" for cell in cells) + r" \\")
     return "\n".join(
         [
             r"\begin{table}",
-            rf"\caption{{{latex(board.title(track))}}}",
+            rf"\caption{{{latex(board.title(track), LINE)}}}",
             rf"\begin{{tabular}}{{{alignment}}}",
             r"\toprule",
             *rows,

@@ -6,54 +6,61 @@ import unicodedata
 LONGEST = 200
 """Characters of a name or a message that are shown."""
 
+LINE = 4_000
+"""Characters of a whole line that are shown; each of its parts is cut on its own before."""
+
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Unicode's categories of what is not seen or steers what is: controls, escapes, directions."""
 
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and marks by their category that are not seen either."""
 
-def plain(text: str) -> str:
-    """One line without control characters.
+
+def plain(text: str, longest: int = LONGEST) -> str:
+    """One line without control characters, cut where it is too long.
 
     What is hidden, such as an escape sequence of a terminal or a change of direction, is shown as
     its code.
     """
+    text = text if len(text) <= longest else f"{text[: longest - 3]}..."
     return "".join(_shown(sign) for sign in text)
 
 
-def short(text: str) -> str:
-    """A name or a message, cut where it is too long."""
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+def markdown(text: str, longest: int = LONGEST) -> str:
+    """Text in a cell or a line of Markdown, with all that has a meaning there escaped.
+
+    A backslash does not keep every reader from making a link of an address; a word joiner, which
+    is not seen, does.
+    """
+    escaped = re.sub(r"([\\`*_{}\[\]()#+!|<>~$&-])", r"\\\1", plain(text, longest))
+    return re.sub(r"(?i)(https?|ftp|mailto|xmpp):|www\.|@", r"\g<0>&#8288;", escaped)
 
 
-def markdown(text: str) -> str:
-    """Text in a cell or a line of Markdown, with all that has a meaning there escaped."""
-    escaped = re.sub(r"([\\`*_{}\[\]()#+!|<>~$&-])", r"\\\1", plain(text))
-    return re.sub(r"(?i)\b(https?|ftp|www)(:|\.)", r"\1\\\2", escaped)
-
-
-def latex(text: str) -> str:
+def latex(text: str, longest: int = LONGEST) -> str:
     """Text in LaTeX, with all that has a meaning there escaped."""
-    return "".join(_LATEX.get(sign, sign) for sign in plain(text))
+    escaped = "".join(_LATEX.get(sign, sign) for sign in plain(text, longest))
+    return re.sub("-(?=-)", "-{}", escaped)  # two would be one long dash
 
 
 def spreadsheet(text: str) -> str:
     """Text in a CSV file that no spreadsheet takes for a formula."""
-    shown = plain(text)
-    return f"'{shown}" if shown[:1] in tuple("=+-@") else shown
+    shown = plain(text, LINE)
+    first = unicodedata.normalize("NFKC", shown.lstrip()[:1])
+    return f"'{shown}" if first in ("=", "+", "-", "@") else shown
 
 
 _LATEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\symbol{34}",
+    "`": r"\textasciigrave{}", "'": r"\textquotesingle{}", "±": r"$\pm$",
+    "[": "{[}", "]": "{]}", "*": "{*}",  # else a row could begin with options of the last `\\`
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
 }  # fmt: skip
 
 
 def _shown(sign: str) -> str:
-    if unicodedata.category(sign) not in _HIDDEN:
+    if unicodedata.category(sign) not in _HIDDEN and sign not in _BLANK:
         return sign
     if sign in "\n\t\r":
         return " "
-    code = ord(sign)
-    return (
-        f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
-    )
+    return ascii(sign)[1:-1]

@@ -1,5 +1,6 @@
 """A run's record: its type, checked deeply, and its one JSON file."""
 
+import codecs
 import hashlib
 import json
 import os
@@ -8,9 +9,11 @@ import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import msgspec
+
+from recurbench.harness.results.faults import NOT_JSON, explain, not_json
 
 SCHEMA_VERSION = 2
 
@@ -24,8 +27,21 @@ LARGEST = 64 << 20
 Status = Literal["completed", "diverged", "failed", "out_of_memory", "timed_out", "killed"]
 STATUSES: tuple[str, ...] = get_args(Status)
 
-Section = dict[str, Any]
-Scores = dict[str, int | float | None]
+Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""A number of 64 bits: a larger one could be written, and no arithmetic of floats would take it."""
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""An integer that cannot be negative."""
+
+Amount = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
+"""Seconds or a speed; nothing that was measured is larger."""
+
+Option = bool | Integer | float | str | None
+if TYPE_CHECKING:
+    Section = dict[str, Any]  # whoever reads an option knows its type
+else:
+    Section = dict[str, Option | list[Option]]
+Scores = dict[str, Integer | float | None]
 """Numbers by their names; null stands for one that is not finite."""
 
 
@@ -58,7 +74,7 @@ class Entry(msgspec.Struct, kw_only=True):
 class Code(msgspec.Struct, kw_only=True, frozen=True):
     """The versions of all code that determines a result: the harness's protocol, cell and task."""
 
-    protocol: int
+    protocol: Count
     cell: str
     task: str
 
@@ -73,14 +89,14 @@ class Primary(msgspec.Struct, kw_only=True):
 class Cost(msgspec.Struct, kw_only=True):
     """What a run cost; evaluation is not counted."""
 
-    parameters: int
-    recurrent_parameters: int
-    state_size: int
-    steps: int
-    tokens: int
-    train_seconds: float
-    tokens_per_second: float
-    peak_memory_bytes: int
+    parameters: Count
+    recurrent_parameters: Count
+    state_size: Count
+    steps: Count
+    tokens: Count
+    train_seconds: Amount
+    tokens_per_second: Amount
+    peak_memory_bytes: Count
 
 
 class Environment(msgspec.Struct, kw_only=True):
@@ -93,7 +109,7 @@ class Environment(msgspec.Struct, kw_only=True):
     cuda: str | None
     device: str
     hardware: str
-    threads: int
+    threads: Count
     precision: str
     host: str
     git_commit: str | None
@@ -120,10 +136,10 @@ class Record(msgspec.Struct, kw_only=True):
         resumed_after: the last step before the latest interruption, if there was one.
     """
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Count = SCHEMA_VERSION
     run_id: str
     status: Status
-    seed: int
+    seed: Count
     study: str | None = None
     track: Track
     entry: Entry
@@ -143,16 +159,19 @@ class Record(msgspec.Struct, kw_only=True):
     logger: list[dict[str, str]]
     started_at: str
     finished_at: str
-    resumed_after: int | None = None
+    resumed_after: Count | None = None
     error: Failure | None
 
     def __post_init__(self) -> None:
         """Checks what no single type says; msgspec names the record in front of the reason."""
         for name in ("cell", "task"):
             if not isinstance(getattr(self, name).get("name"), str):
-                raise ValueError(f"{name} has no name")
-        for moment in (self.started_at, self.finished_at):
-            datetime.fromisoformat(moment)
+                raise ValueError(f"{name}.name: expected str")
+        for name in ("started_at", "finished_at"):
+            try:
+                datetime.fromisoformat(getattr(self, name))
+            except ValueError as error:
+                raise ValueError(f"{name}: no time: {error}") from error
         if self.status == "completed":
             self._require_scores()
 
@@ -161,7 +180,9 @@ class Record(msgspec.Struct, kw_only=True):
             raise ValueError("completed, but primary or cost is null")
         for split in ("val", "test"):
             if self.primary.name not in self.metrics.get(split, {}):
-                raise ValueError(f"completed, but metrics.{split} lacks {self.primary.name}")
+                raise ValueError(
+                    f"completed, but metrics.{split} lacks {self.primary.name}, its primary.name"
+                )
 
     def score(self, split: str) -> float | None:
         """The primary metric on a split; None if the run did not get there or it is not finite."""
@@ -189,18 +210,27 @@ def encode(record: Record) -> bytes:
     return msgspec.json.encode(record)
 
 
-_VERSION = msgspec.json.Decoder(dict[str, Any])
+class _Version(msgspec.Struct):
+    """Of a record, its schema alone; nothing else is looked at."""
+
+    schema_version: Any = None
+
+
+_VERSION = msgspec.json.Decoder(_Version)
 _RECORD = msgspec.json.Decoder(Record)
 
 
 def decode(content: bytes, path: Path) -> Record | Damaged:
     """The record that some JSON holds, or what is wrong with it, named by key; `path` is said."""
+    content = content.removeprefix(codecs.BOM_UTF8)
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return Damaged(path, "not JSON: this is UTF-16; save it as UTF-8")
     try:
         return _check_version(_RECORD.decode(content))
     except msgspec.ValidationError as error:
-        return Damaged(path, _other_version(content) or _reason(error))
-    except (msgspec.DecodeError, RecursionError) as error:
-        return Damaged(path, f"not JSON: {error}")
+        return Damaged(path, _other_version(content) or explain(error, content, Record))
+    except NOT_JSON as error:
+        return Damaged(path, not_json(error, content))
 
 
 def read(path: Path) -> Record | Damaged:
@@ -247,19 +277,13 @@ def _check_version(record: Record) -> Record:
 def _other_version(content: bytes) -> str | None:
     """Says so if the JSON is of another schema, whose keys need not be named."""
     try:
-        version = _VERSION.decode(content).get("schema_version")
-    except msgspec.ValidationError:
-        return "not a JSON object"
+        version = _VERSION.decode(content).schema_version
+    except msgspec.ValidationError as error:
+        return "schema_version: " + str(error) if "$." in str(error) else "not a JSON object"
+    except NOT_JSON as error:  # further on than the first fault
+        return not_json(error, content)
     return None if version == SCHEMA_VERSION else _of_version(version)
 
 
 def _of_version(version: Any) -> str:
     return f"schema_version {version}, not {SCHEMA_VERSION}"
-
-
-def _reason(error: msgspec.ValidationError) -> str:
-    """Key first, as in `cost.steps: expected int, got str`."""
-    what, _, where = str(error).partition(" - at `$")
-    what = what.replace("`", "")
-    key = where.rstrip("`").removeprefix(".")
-    return f"{key}: {what[0].lower()}{what[1:]}" if key else what[0].lower() + what[1:]

@@ -15,14 +15,17 @@ from rich.text import Text
 from recurbench.harness.console import as_override
 from recurbench.harness.results.board import Board
 from recurbench.harness.results.columns import COLUMNS, Column, with_half
-from recurbench.harness.results.plain import markdown, plain, short
+from recurbench.harness.results.plain import LINE, markdown, plain
 from recurbench.harness.results.rows import Row
-from recurbench.harness.results.sheets import Line, Sheet
+from recurbench.harness.results.sheets import Heading, Line, Sheet
 from recurbench.harness.results.summary import summaries
 from recurbench.harness.results.tracks import Track
 
 WIDTH = 120
 """Of tables that go into a file."""
+
+WORD = 40
+"""The longest word that a narrow terminal drops columns for; a longer one is broken."""
 
 FEW = 3
 """Fewer seeds than these say little of how a score would fall out the next time."""
@@ -64,7 +67,7 @@ def lines(track: Track, view: View) -> list[Line]:
 
 def captions(board: Board, track: Track) -> list[str]:
     """What a reader must know about the table of a track."""
-    said = [f"track {track.id}: {board.settings(track)}".rstrip(": ")]
+    said = [f"track {plain(track.id)}: {board.settings(track)}".rstrip(": ")]
     said.append("test: mean ± half the width of the 95 % interval (Student t) over seeds")
     seeds = {row.seeds for row in track.current}
     if seeds and min(seeds) < FEW:
@@ -80,8 +83,8 @@ def captions(board: Board, track: Track) -> list[str]:
         said.append(f"correlation of scores with one seed: {measured}")
     for row in track.entries:
         if row.left_out:
-            label, trials = short(row.label), short(", ".join(row.left_out))
-            said.append(f"not chosen, too few seeds: {label}: {trials}")
+            left_out = ", ".join(map(plain, row.left_out))
+            said.append(f"not chosen, too few seeds: {plain(row.label)}: {left_out}")
     if any(row.edge for row in track.current):
         said.append("edge: the best rate is the least or the largest tried; widen the grid")
     if len({row.trials for row in track.current}) > 1:
@@ -98,7 +101,9 @@ def captions(board: Board, track: Track) -> list[str]:
         said.append(f"{track.inconsistent} runs left out: they name another metric or direction")
     if track.machine:
         others = len(track.machines) - 1
-        said.append(f"times on {track.machine}" + (f"; {others} other machines" * (others > 0)))
+        said.append(
+            f"times on {plain(track.machine)}" + (f"; {others} other machines" * (others > 0))
+        )
     return said
 
 
@@ -108,7 +113,7 @@ def as_terminal(board: Board, view: View, *, to_file: bool = False) -> str:
     width = WIDTH if to_file else shutil.get_terminal_size((WIDTH, 24)).columns
     sheets = [*(_of_track(board, track, view) for track in board.tracks), *summaries(board)]
     tables = [part for sheet in sheets for part in (_table(sheet, width), "")]
-    shared = Text(f"all tracks: {plain(board.shared)}") if board.common else Text()
+    shared = Text(f"all tracks: {plain(board.shared, LINE)}") if board.common else Text()
     buffer = io.StringIO()
     console = Console(file=buffer, force_terminal=on_terminal, width=width, emoji=False)
     console.print(Group(*tables, shared))
@@ -119,13 +124,16 @@ def as_markdown(board: Board, view: View) -> str:
     """One table per track, and one per study that was asked for."""
     sheets = [*(_of_track(board, track, view) for track in board.tracks), *summaries(board)]
     found = [line for sheet in sheets for line in _markdown(sheet)]
-    return "\n".join([*found, *([f"All tracks: {markdown(board.shared)}\n"] * bool(board.common))])
+    if board.common:
+        found.append(f"All tracks: {markdown(board.shared, LINE)}\n")
+    return "\n".join(found)
 
 
 def _place(row: Row, track: Track, view: View) -> tuple[bool, Any]:
     if view.sort is None or view.sort.sorts is None:
         return _by_score(row.test, track)
-    value = view.sort.sorts(row)
+    # A dash is shown where a value is missing or compares with no other.
+    value = None if view.sort.text(row, track) == "-" else view.sort.sorts(row)
     if isinstance(value, str):
         return False, [-ord(sign) if view.downwards else ord(sign) for sign in value]
     return value is None, (-1 if view.downwards else 1) * (value or 0)
@@ -157,18 +165,24 @@ def _table(sheet: Sheet, width: int) -> Table:
     fitting = _fitting(sheet, width)
     lost = [column.heading for i, column in enumerate(sheet.columns) if i not in fitting]
     room = [f"no room for the columns {', '.join(lost)}"] if lost else []
+    said = [plain(line, LINE) for line in (*room, *sheet.captions)]
     table = Table(
-        title=Text(plain(sheet.title), style="bold"),
-        caption=Text("\n".join(map(plain, [*room, *sheet.captions]))),
+        title=Text(plain(sheet.title, LINE), style="bold"),
+        caption=Text("\n".join(said)),
         title_justify="left",
         caption_justify="left",
     )
     for number in fitting:
         column = sheet.columns[number]
-        table.add_column(plain(column.heading), justify="left" if column.left else "right")
+        table.add_column(
+            plain(column.heading),
+            justify="left" if column.left else "right",
+            no_wrap=not column.wraps,
+            overflow="fold",
+        )
     for line in sheet.lines:
         style = "bold" if line.best else "dim italic" if line.aside else ""
-        table.add_row(*(Text(plain(short(line.cells[number]))) for number in fitting), style=style)
+        table.add_row(*(Text(plain(line.cells[number])) for number in fitting), style=style)
     return table
 
 
@@ -176,8 +190,9 @@ def _fitting(sheet: Sheet, width: int) -> list[int]:
     """The columns that there is room for, dropped in the order that they state."""
     columns = sheet.columns
     kept = list(range(len(columns)))
+    cells = [line.cells for line in sheet.lines]
     widths = [
-        max(map(cell_len, (column.heading, *(line.cells[number] for line in sheet.lines))))
+        max(_needed(text, column) for text in (column.heading, *(c[number] for c in cells)))
         for number, column in enumerate(columns)
     ]
     droppable = [number for number in kept if columns[number].dropped is not None]
@@ -187,14 +202,22 @@ def _fitting(sheet: Sheet, width: int) -> list[int]:
     return kept
 
 
+def _needed(text: str, column: Heading) -> int:
+    """How wide a column must at least be for a text."""
+    shown = plain(text)
+    if not column.wraps:
+        return cell_len(shown)
+    return min(WORD, max(map(cell_len, shown.split()), default=0))
+
+
 def _markdown(sheet: Sheet) -> Iterator[str]:
-    yield f"## {markdown(sheet.title)}\n"
+    yield f"## {markdown(sheet.title, LINE)}\n"
     yield f"| {' | '.join(markdown(column.heading) for column in sheet.columns)} |"
     yield f"| {' | '.join('---' if column.left else '--:' for column in sheet.columns)} |"
     for line in sheet.lines:
         mark = "**" if line.best else "*" if line.aside else ""
-        cells = (markdown(short(cell.strip())) for cell in line.cells)
+        cells = (markdown(cell.strip()) for cell in line.cells)
         yield f"| {' | '.join(f'{mark}{cell}{mark}' if cell else '' for cell in cells)} |"
     yield ""
-    yield from (f"{markdown(line)}  " for line in sheet.captions)
+    yield from (f"{markdown(line, LINE)}  " for line in sheet.captions)
     yield ""

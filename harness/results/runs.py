@@ -19,6 +19,9 @@ from recurbench.harness.results.record import (
     digest,
 )
 
+LARGEST_SCORE = 1e150
+"""Further from zero, a score is like one that is not finite: its square would not be."""
+
 
 class Setting(msgspec.Struct, kw_only=True, dict=True):
     """What runs have in common that differ in their seed alone.
@@ -114,7 +117,11 @@ def _primary_scores(record: Record) -> dict[str, Any]:
     if record.primary is None:
         return {}
     name = record.primary.name
-    return {split: found[name] for split, found in record.metrics.items() if name in found}
+    return {split: _finite(found[name]) for split, found in record.metrics.items() if name in found}
+
+
+def _finite(score: float | None) -> float | None:
+    return score if score is not None and abs(score) <= LARGEST_SCORE else None
 
 
 def _seconds(moment: str) -> float:

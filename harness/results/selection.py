@@ -71,6 +71,28 @@ def count(runs: Iterable[Run]) -> Counted:
     return Counted(sorted(trials, key=_order), repeated)
 
 
+def one_of_each_id(runs: Iterable[Run]) -> tuple[list[Run], list[tuple[Run, Run]]]:
+    """Leaves out runs that have another's id, and are of another track, entry, trial or seed.
+
+    The one that counts is chosen as for a seed. Copies are kept: they count as repeated.
+
+    Returns:
+        The runs, and those that were left out, each with the one that counts.
+    """
+    by_id: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        by_id[run.run_id].append(run)
+    kept, left_out = [], []
+    for same in by_id.values():
+        counts = _preferred(same) if len(same) > 1 else same[0]
+        for run in same:
+            if run is counts or _identity(run) == _identity(counts):
+                kept.append(run)
+            else:
+                left_out.append((run, counts))
+    return kept, left_out
+
+
 def choose(trials: Sequence[Trial], *, higher_is_better: bool) -> Trial | None:
     """The trial with the best mean validation score; of equal ones the first, with the least rate.
 
@@ -104,6 +126,11 @@ def at_edge(trials: Sequence[Trial], chosen: Trial) -> bool:
         if _without_rate(trial) == _without_rate(chosen) and (rate := _rate(trial)) is not None
     }
     return len(rates) > 1 and _rate(chosen) in (min(rates), max(rates))
+
+
+def _identity(run: Run) -> tuple[Any, ...]:
+    setting = run.setting
+    return setting.track.id, setting.entry.id, setting.code, setting.trial, run.seed
 
 
 def _preferred(same: Sequence[Run]) -> Run:

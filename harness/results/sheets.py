@@ -20,6 +20,10 @@ class Heading(Protocol):
     def dropped(self) -> int | None:
         """When a narrow terminal leaves it out, the least first; None never does."""
 
+    @property
+    def wraps(self) -> bool:
+        """Whether its cells may be broken between words."""
+
 
 @dataclass(frozen=True)
 class Line:

@@ -125,8 +125,8 @@ def _welch(
     squares = errors[rows] + errors[columns]
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.abs(means[rows] - means[columns]) / np.sqrt(squares)
-        parts = errors**2 / (counts - 1)
-        freedom = squares**2 / (parts[rows] + parts[columns])
+        parts = [(errors[one] / squares) ** 2 / (counts[one] - 1) for one in (rows, columns)]
+        freedom = 1 / (parts[0] + parts[1])
     # Where all seeds of both give one score, equal ones are equal and others differ.
     p = np.where(squares == 0, (means[rows] == means[columns]).astype(float), np.nan)
     varying = squares > 0

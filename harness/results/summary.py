@@ -15,6 +15,7 @@ class Column:
     heading: str
     left: bool = False
     dropped: int | None = None
+    wraps: bool = False
 
 
 def summaries(board: Board) -> list[Sheet]:

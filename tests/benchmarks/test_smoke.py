@@ -30,7 +30,7 @@ def load(monkeypatch: pytest.MonkeyPatch):
 
 def test_no_benchmark_goes_untried():
     assert set(SCRIPTS) == {
-        "alternating", "linear_scan", "loader_cost", "packed_layers", "published_rows",
+        "alternating", "coverage", "linear_scan", "loader_cost", "packed_layers", "published_rows",
         "training_step",
     }  # fmt: skip
 
@@ -64,6 +64,22 @@ def test_a_table_has_a_line_for_each_cell(
     lines = capsys.readouterr().out.splitlines()[2:]
     assert [line.split()[0] for line in lines] == rows
     assert all("(" in line for line in lines)
+
+
+def test_simulated_boards_fill_their_tables(load, capsys):
+    load("coverage").main(["--boards", "2", "--intervals", "5", "--whole-boards", "1"])
+    lines = [line.split("|") for line in capsys.readouterr().out.splitlines() if line]
+    assert len(lines) == 4 * 2 + 10 + 5 + 3 + 4
+    assert {len(cells) for cells in lines} == {6}
+
+
+@pytest.mark.parametrize(("seeds", "power"), [(3, 0.374), (5, 0.766), (10, 0.988)])
+def test_what_theory_expects_is_near_what_is_drawn(load, seeds, power):
+    """Of two cells that differ by 2 deviations, to three times the error of 2,000 boards."""
+    module = load("coverage")
+    assert module.expected(2, seeds) == pytest.approx(power, abs=0.01)
+    drawn = module.found(2, 2, seeds, 2000, module.np.random.default_rng(1))
+    assert drawn == pytest.approx(power, abs=3 * (power * (1 - power) / 2000) ** 0.5)
 
 
 def test_the_published_rows_are_written_into_their_page(load, monkeypatch, tmp_path):

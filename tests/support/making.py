@@ -111,3 +111,17 @@ def make_run(*arguments: Any, **changes: Any) -> Run:
     """What a board needs of the record that `make_record` makes, read from a file `ID.json`."""
     record = make_record(*arguments, **changes)
     return run_of(record, f"{record.run_id}.json")
+
+
+def make_seeds(label: str, *scores: float, **known: Any) -> list[Run]:
+    """A completed run for each score."""
+    return [make_run(label, test=score, seed=seed, **known) for seed, score in enumerate(scores)]
+
+
+def make_clear() -> list[Run]:
+    """Three entries: one that is best, and two that cannot be told apart."""
+    return [
+        *make_seeds("gru", 0.9, 0.901, 0.902),
+        *make_seeds("lstm", 0.5, 0.501, 0.502, parameters=1234567, seconds=4.0),
+        *make_seeds("rnn hidden_size=8", 0.5, 0.502, 0.503, seconds=12.34),
+    ]

@@ -1,37 +1,187 @@
 """`recurbench leaderboard` ranks what is there and names what is not."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from making import SGD, make_record
 
 from recurbench.harness.cli import main
+from recurbench.harness.results.export import FORMATS
+from recurbench.harness.results.record import write
+
+RECORDS = [
+    make_record(study="one"),
+    make_record(seed=1, study="one"),
+    make_record("gru size=4", train="long", study="two"),
+    make_record("lstm", task="dyck", optimizer=SGD),
+    make_record("lstm", task="dyck", optimizer=SGD, seed=1),
+    make_record("lem", task="dyck", status="failed"),
+]
+
+
+@pytest.fixture
+def folder(workplace: Path) -> Path:
+    """A folder with records of three tracks, as the current one."""
+    for record in RECORDS:
+        write(workplace / "results/runs" / f"{record.run_id}.json", record)
+    return workplace
 
 
 def test_a_folder_without_records_is_named(refused: Callable) -> None:
     assert "no records in results/runs" in refused("leaderboard")
 
 
-def test_an_unknown_format_is_refused_with_the_nearest(refused: Callable) -> None:
-    assert "did you mean markdown?" in refused("leaderboard", "--format", "markdwn")
-
-
-def test_a_damaged_record_is_named_and_the_rest_still_shown(
-    two_runs: Path, capsys: pytest.CaptureFixture
+@pytest.mark.parametrize(
+    ("arguments", "labels"),
+    [
+        ([], {"gru", "gru size=4", "lstm", "lem"}),
+        (["--task", "dyck"], {"lstm", "lem"}),
+        (["--task", "dyck,copying", "--cell", "lstm,gru"], {"gru", "gru size=4", "lstm"}),
+        (["--cell", "gru size=4", "--cell", "lstm"], {"gru size=4", "lstm"}),
+        (["--study", "one"], {"gru"}),
+        (["--track", RECORDS[2].track.id], {"gru size=4"}),
+        (["--where", "train.length=long"], {"gru size=4"}),
+        (["--where", "optimizer.lr=0.1", "--where", "seed=0"], {"lstm"}),
+        (["--where", "status=failed"], {"lem"}),
+        (["--where", "cell.hidden_size=8", "--task", "copying"], {"gru", "gru size=4"}),
+    ],
+    ids=" ".join,
+)
+def test_a_filter_keeps_what_was_asked_for(
+    arguments: list[str], labels: set[str], folder: Path, capsys: pytest.CaptureFixture
 ) -> None:
+    assert main(["leaderboard", "--format", "json", *arguments]) == 0
+    tracks = json.loads(capsys.readouterr().out)["tracks"]
+    assert {entry["label"] for track in tracks for entry in track["entries"]} == labels
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--task", "copyng"], "--task copyng: no record of it; did you mean copying?"),
+        (["--cell", "gruu"], "--cell gruu: no record of it; did you mean gru?"),
+        (["--track", "x"], "--track x: no record of it"),
+        (["--study", "three"], "--study three: no record of it"),
+        (["--task", ","], "',' names nothing"),
+        (["--where", "delay"], "--where delay: write KEY=VALUE, such as task.delay=20"),
+        (["--where", "=5"], "--where =5: write KEY=VALUE"),
+        (["--where", "train.lenght=long"], "no record has it; did you mean train.length?"),
+        (["--where", "train.length=lang"], "train.length=lang: no record has that; did you mean l"),
+        (["--where", "seed=0", "--where", "seed=1"], "seed is asked for twice"),
+        (["--where", "seed=0", "--task", "copying", "--where", "status=failed"], "no record has"),
+        (["--sort", "tset"], "--sort tset: no such column; did you mean test?"),
+        (["--sort", "-"], "--sort : no such column (valid: cell, "),
+        (["--sort", "rank"], "--sort rank: rows cannot be sorted by it"),
+        (["--columns", "cell,tests"], "--columns tests: no such column; did you mean test?"),
+        (["--columns", ""], "'' names nothing"),
+        (["--format", "markdwn"], "--format markdwn; did you mean markdown?"),
+        (["--output", "board.xlsx"], "--output board.xlsx: no format ends like that"),
+        (["--output", "board"], "--output board: no format ends like that"),
+        (["--output", "results/runs", "--format", "csv"], "--output results/runs: Is a directory"),
+        (["--output", "/dev/full/x.csv"], "--output /dev/full/x.csv: "),
+        (["--paired", "--task", "copying"], "--paired: no two entries of a track have two seeds"),
+        (["--records", "nowhere"], "no records in nowhere"),
+    ],
+    ids=" ".join,
+)
+def test_a_mistake_is_one_line(
+    arguments: list[str], reason: str, folder: Path, refused: Callable
+) -> None:
+    assert reason in refused("leaderboard", *arguments)
+
+
+def test_columns_sort_and_trials_are_as_asked_for(
+    folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    view = ["--columns", "cell,memory,val", "--sort", "-val", "--all-trials"]
+    assert main(["leaderboard", "--task", "dyck", "--format", "markdown", *view]) == 0
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    assert rows == [
+        "| cell | memory | val |",
+        "| --- | --: | --: |",
+        "| lstm | 1,000 B | 0.5 |",
+        "| *name=sgd lr=0.1 \\(chosen\\)* |  | *0.5000* |",
+        "| lem | \\- | \\- |",
+        "| *name=adam lr=0.003* |  | *\\-* |",
+        "| *chance* |  |  |",
+    ]
+
+
+def test_paired_tests_are_used_if_asked_for(workplace: Path, capsys: pytest.CaptureFixture) -> None:
+    for cell, scores in {"gru": (0.1, 0.5, 0.9), "lstm": (0.2, 0.6, 1.001)}.items():
+        for seed, score in enumerate(scores):
+            record = make_record(cell, seed=seed, test=score)
+            write(workplace / "results/runs" / f"{record.run_id}.json", record)
+    ranks = {}
+    for options in ((), ("--paired",)):
+        assert main(["leaderboard", "--format", "json", *options]) == 0
+        (track,) = json.loads(capsys.readouterr().out)["tracks"]
+        ranks[options] = track["entries"][0]["rank"]
+        assert track["paired"] is bool(options)
+    assert ranks == {(): [1, 2], ("--paired",): [1, 1]}
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("b.md", "markdown"),
+        ("B.CSV", "csv"),
+        ("b.json", "json"),
+        ("b.tex", "latex"),
+        ("b.txt", "terminal"),
+    ],
+)
+def test_a_file_s_ending_says_its_format(
+    name: str, form: str, folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert main(["leaderboard", "--output", name]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(["leaderboard", "--format", form]) == 0
+    shown = capsys.readouterr().out
+    written = (folder / name).read_text()
+    assert written == shown or form == "terminal"  # whose width is that of a file
+    assert sorted(path.name for path in folder.iterdir()) == sorted([name, "results"])
+
+
+def test_a_file_that_cannot_be_written_is_left_as_it_was(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    (folder / "b.md").write_text("before")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    assert main(["leaderboard", "--output", "b.md"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "recurbench: --output b.md: No space left on device"
+    assert (folder / "b.md").read_text() == "before"
+    assert sorted(path.name for path in folder.iterdir()) == ["b.md", "results"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_reader_who_leaves_early_is_no_error(form: str, folder: Path) -> None:
+    """As `| head -1` does; the pipe is closed before anything is read."""
+    command = [sys.executable, "-m", "recurbench", "leaderboard", "--format", form]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        complaint = running.stderr.read()
+        assert running.wait(timeout=120) == 0
+    assert complaint == ""
+
+
+def test_records_of_a_real_run_are_shown(two_runs: Path, capsys: pytest.CaptureFixture) -> None:
     damaged, whole = sorted((two_runs / "results/runs").rglob("*.json"))
     damaged.write_text(damaged.read_text()[:100])
-    assert main(["leaderboard"]) == 0
+    assert main(["leaderboard", "--columns", "cell"]) == 0
     output = capsys.readouterr()
     assert f"{damaged.relative_to(two_runs)}: skipped: not JSON" in output.err
     assert json.loads(whole.read_text())["entry"]["label"] in output.out
-
-
-def test_the_leaderboard_goes_to_a_file_and_an_unwritable_one_is_named(
-    two_runs: Path, refused: Callable
-) -> None:
-    assert main(["leaderboard", "--format", "markdown", "--output", "board.md"]) == 0
-    assert "torch_rnn" in (two_runs / "board.md").read_text()
-    assert "--output nowhere/board.md" in refused("leaderboard", "--output", "nowhere/board.md")
-    assert "did you mean copying?" in refused("leaderboard", "--task", "copyng")

@@ -3,16 +3,47 @@
 import json
 import math
 import os
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
-from making import make_record
+from making import make_record, make_run
+from spoiling import NEW_KEY, parts, spoiled
 
 from recurbench.harness.results import record as records
-from recurbench.harness.results.record import Damaged, Failure, Record, read, write
+from recurbench.harness.results.board import build_board
+from recurbench.harness.results.export import FORMATS
+from recurbench.harness.results.record import Damaged, Failure, Record, decode, read, write
+from recurbench.harness.results.report import View
+from recurbench.harness.results.runs import run_of
 
 RECORD = make_record()
 PLAIN = msgspec.to_builtins(RECORD)
+
+
+PATHS = [path for path in parts() if path[-1] != NEW_KEY]
+
+WRONG: dict[str, Any] = {
+    "null": None, "text": "text", "true": True, "integer": 5, "float": 1.5, "list": [], "dict": {},
+    "negative": -1, "long": 10**30, "too_long": object(), "large": 1e308, "small": -1e308,
+    "nan": math.nan, "infinite": math.inf, "nested": [[[1]]], "empty": "", "beyond": 1e999,
+}  # fmt: skip
+
+
+def lacking(path: tuple) -> dict[str, Any]:
+    """A whole record that lacks a part."""
+    tree = spoiled(path, None)
+    node: Any = tree
+    for step in path[:-1]:
+        node = node[step]
+    del node[path[-1]]
+    return tree
+
+
+def as_json(tree: dict[str, Any]) -> bytes:
+    """JSON in which any other object is a number of 5,000 digits, which Python would not write."""
+    return json.dumps(tree, default=lambda _: "<long>").replace('"<long>"', "1" * 5000).encode()
 
 
 def changed(**sections) -> bytes:
@@ -112,14 +143,14 @@ def test_numbers_that_are_not_finite_become_null_wherever_they_are(tmp_path, num
         (changed(status=["failed"]), "status: expected str, got array"),
         (
             changed(metrics={"test": {"accuracy": "0.5"}}),
-            "metrics[...][...]: expected int | float | null, got str",
+            "metrics.test.accuracy: expected int | float | null, got str",
         ),
         (changed(metrics={"test": {}}), "completed, but metrics.test lacks accuracy"),
         (changed(primary=None), "completed, but primary or cost is null"),
         (changed(cost={"steps": "many"}), "cost.steps: expected int, got str"),
-        (changed(cell={"name": 3}), "cell has no name"),
+        (changed(cell={"name": 3}), "cell.name: expected str"),
         (changed(finished_at=None), "finished_at: expected str, got null"),
-        (changed(finished_at="soon"), "invalid isoformat string: 'soon'"),
+        (changed(finished_at="soon"), "finished_at: no time: Invalid isoformat string: 'soon'"),
     ],
     ids=lambda value: value[:30].strip() if isinstance(value, str) else "",
 )
@@ -131,6 +162,35 @@ def test_a_damaged_file_is_reported_with_its_reason(tmp_path, content, reason):
     assert damaged.path == path
     assert damaged.reason.startswith(reason)
     assert "\n" not in damaged.reason
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: ".".join(map(str, path)))
+def test_a_part_that_is_wrong_is_named_and_one_that_may_be_so_spoils_no_format(path: tuple) -> None:
+    board_runs = [make_run(seed=seed) for seed in (0, 1)]
+    for name, value in {"missing": ..., **WRONG}.items():
+        tree = lacking(path) if value is ... else spoiled(path, value)
+        found = decode(as_json(tree), Path("run.json"))
+        if isinstance(found, Damaged):
+            named = [step for step in path if isinstance(step, str)][-1]
+            assert named in found.reason, (name, found.reason)
+            assert len(found.reason.splitlines()) == 1
+            continue
+        found.run_id = name
+        board_runs.append(run_of(found, "run.json"))
+    board = build_board(board_runs)
+    for form, write_board in FORMATS.items():
+        assert write_board(board, View(all_trials=True)), form
+    json.loads(FORMATS["json"](board, View()), parse_constant=pytest.fail)
+
+
+def test_a_fault_that_comes_before_a_broken_end_is_no_traceback() -> None:
+    for content in (
+        b'{"run_id": 5, ',
+        b'{"run_id": 5, "seed": NaN}',
+        b'{"run_id": 5, "a": ' + b"[" * 9999,
+    ):
+        found = decode(content, Path("run.json"))
+        assert isinstance(found, Damaged)
 
 
 def test_a_file_that_cannot_be_opened_is_reported_with_its_reason(tmp_path):
