@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from recurbench.cells.parts.linear_recurrence import Kernel, RealRecurrence, widen
+from recurbench.cells.parts.linear_recurrence import Kernel, RealRecurrence
+from recurbench.cells.parts.precision import widen
 
 C = 8.0
 """The paper's constant `c`: the larger it is, the more the recurrence gate can forget."""
@@ -61,7 +62,7 @@ class RGLRU(RealRecurrence):
     def coefficients(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """`a` and `√(1 - a²) * (i * v)`: `(N, 3H)` to `(N, H)` each."""
         v, u_r, u_i = widen(u).chunk(3, dim=-1)
-        log_a = -C * torch.sigmoid(u_r) * F.softplus(-self.decay)
+        log_a = -C * torch.sigmoid(u_r) * F.softplus(-widen(self.decay))
         kept = -torch.expm1(2 * log_a)  # with a floor, as √ has no gradient at 0
         scale = torch.sqrt(kept.clamp(min=torch.finfo(kept.dtype).tiny))
         return torch.exp(log_a), scale * torch.sigmoid(u_i) * v
