@@ -41,7 +41,9 @@ class GatedDeltaNet(RecurrentCell[GatedDeltaNetState]):
     moves the answer towards `v`: by all of the way if `β` is 1, and not at all if it is 0. The
     decay `α` and its initial values are those of Mamba2 (https://arxiv.org/abs/2405.21060).
 
-    What differs: the 1e-6, and that keys and values have the same size. Left out, as parts of the
+    What differs: the 1e-6, and that keys and values have the same size. The published code
+    (https://github.com/fla-org/flash-linear-attention) divides `q`, and so `y`, by `√D` unless
+    told otherwise, which neither the paper's equation nor this cell does. Left out, as parts of the
     paper's block around the rule: the short convolutions before the activations, and after the
     memory the norm, the output gate and the output projection.
 

@@ -45,9 +45,10 @@ class MLSTM(RecurrentCell[MLSTMState]):
     What differs: `m` is at least 0 here, so that `exp(-m')` never overflows and a fresh state, all
     zeros, is no special case. `exp(-m')` is never below `exp(-80)`, so that the quotient is defined
     in single precision when `n' · q` is zero. The paper also allows `f = exp(f̃)`. The gates read
-    `x`, as in the paper's equations; in the published code they read `q`, `k` and `v`. Left out, as
-    parts of the paper's block around the cell: the convolution, the group norm, the skip and the
-    projection to twice the width.
+    `x`, as in the paper's equations; in the published code (https://github.com/NX-AI/xlstm) they
+    read `q`, `k` and `v`. That code also adds 1e-6 to the maximum, which neither the paper nor this
+    cell does; `h` then depends on `m` a little. Left out, as parts of the paper's block around the
+    cell: the convolution, the group norm, the skip and the projection to twice the width.
 
     Parameters are `weight` `(4H + 2 heads, I)` and `bias`, rows head after head and in a head D
     each of `q`, `k`, `v`, `o`, then one each of `i` and `f`. As in the published code, `w_i` and

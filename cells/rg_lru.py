@@ -29,6 +29,11 @@ class RGLRU(RealRecurrence):
     and all three matrices are full. Left out, as parts of the paper's block around the cell: the
     convolution before the recurrence and the gated branch beside it.
 
+    The published code (https://github.com/google-deepmind/recurrentgemma) differs from the paper in
+    two ways, in which this cell follows the paper. There `σ(Λ)` itself is between 0.9 and 0.999 at
+    first, its square uniform, so that `σ(Λ)^c` is between 0.43 and 0.992. And the first step of a
+    sequence is not scaled: `h' = i * v`.
+
     `a` is computed as `exp(-c r softplus(-Λ))`, and `1 - a²` without cancellation.
 
     Parameters are `decay` (`Λ`, `(H,)`) and `input` (`W_v`, `W_r`, `W_i` below each other,

@@ -74,9 +74,9 @@ def require_input(cell: Cell, x: Any, axes: str) -> Tensor | None:
         return parameter
     if all(x.device != other.device for other in cell.parameters()):
         raise CellError(f"expected inputs on {parameter.device}, as parameters are, not {x.device}")
-    if all(x.dtype != other.dtype for other in cell.parameters()):
-        if not _autocast_takes(x, parameter):
-            raise CellError(f"expected inputs of {parameter.dtype}, as parameters are, not {x.dtype}")
+    other_dtype = all(x.dtype != other.dtype for other in cell.parameters())
+    if other_dtype and not _autocast_takes(x, parameter):
+        raise CellError(f"expected inputs of {parameter.dtype}, as parameters are, not {x.dtype}")
     return parameter
 
 
@@ -97,7 +97,7 @@ def accepted_state(cell: Cell, state: Any, rows: int, parameter: Tensor | None) 
     """
     given = (rows,) if parameter is None else (rows, parameter.dtype, parameter.device)
     layout = cell._layout
-    if torch.jit.is_tracing() or torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined]
         layout = _find_layout(cell, given)  # its sizes stand for others, so it is not kept
     elif layout is None or layout.given != given:
         layout = cell._layout = _find_layout(cell, given)

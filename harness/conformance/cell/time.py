@@ -1,9 +1,11 @@
-"""Properties along time: steps, chunks, causality, long sequences.
+"""Properties along time: steps, chunks, causality, broken steps, long sequences.
 
 Legend: B batch, T time, O output size.
 """
 
 import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_packed_sequence
 
 from recurbench.harness.conformance.cell.compare import (
     require_all_equal,
@@ -11,11 +13,17 @@ from recurbench.harness.conformance.cell.compare import (
     require_finite,
 )
 from recurbench.harness.conformance.cell.subject import (
+    LONG_LENGTHS,
+    B,
+    Cell,
     I,
+    State,
     Subject,
     T,
     inputs,
     leaves_of,
+    pack,
+    rows_of,
     visited_state,
 )
 
@@ -74,6 +82,54 @@ def causal(subject: Subject) -> None:
             cause="the time axis is reversed, or something is computed over the whole sequence",
             axes=STEP_AXES,
         )
+
+
+BROKEN_ROW, BROKEN_STEP = 1, 40
+
+
+def nan_travels_forward_only(subject: Subject) -> None:
+    """A NaN or infinity in one step changes no output before it, and no other row."""
+    others = [row for row in range(B) if row != BROKEN_ROW]
+    cause = "a product with weights of zero for later steps or other rows: 0 times NaN is NaN"
+    for kernel in subject.kernels:
+        cell, x = subject.make_generic(**kernel), inputs(B, max(LONG_LENGTHS))
+        state = visited_state(cell)
+        for layout, lengths in (("dense", [70] * B), ("packed", LONG_LENGTHS)):
+            name = "".join(f" kernel={value}" for value in kernel.values())
+            with torch.no_grad():
+                y, final = _run(cell, x, lengths, state)
+            for value in (torch.nan, torch.inf):
+                broken = x.clone()
+                broken[BROKEN_ROW, BROKEN_STEP] = value
+                with torch.no_grad():
+                    seen, seen_final = _run(cell, broken, lengths, state)
+                where = f"{layout}{name}, with {value} at row {BROKEN_ROW}, step {BROKEN_STEP}:"
+                expected = "as without it"
+                require_equal(
+                    f"outputs {where} before it",
+                    seen[BROKEN_ROW, :BROKEN_STEP],
+                    y[BROKEN_ROW, :BROKEN_STEP],
+                    expected=expected,
+                    cause=cause,
+                    axes=("step", "feature"),
+                )
+                results = {"outputs": seen[others], **leaves_of(rows_of(seen_final, others))}
+                right = {"outputs": y[others], **leaves_of(rows_of(final, others))}
+                require_all_equal(
+                    {f"{key} {where} other rows": tensor for key, tensor in results.items()},
+                    {f"{key} {where} other rows": tensor for key, tensor in right.items()},
+                    expected=expected,
+                    cause=cause,
+                )
+
+
+def _run(cell: Cell, x: Tensor, lengths: list[int], state: State) -> tuple[Tensor, State]:
+    """Outputs, padded with zeros, and the final state; dense if all rows are as long."""
+    if len(set(lengths)) == 1:
+        y, final = cell(x[:, : lengths[0]], state)
+        return y, final
+    packed, final = cell(pack(x, lengths), state)
+    return pad_packed_sequence(packed, batch_first=True)[0], final
 
 
 def long_sequences(subject: Subject) -> None:
