@@ -145,7 +145,6 @@ class CachedState(Sound):
     "chunks_are_the_whole",
     "packed_is_one_by_one",
     "causal",
-    "nan_travels_forward_only",
     "exact_gradients",
     "portable",
     "second_derivatives",

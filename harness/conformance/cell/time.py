@@ -89,46 +89,44 @@ BROKEN_ROW, BROKEN_STEP = 1, 40
 
 def nan_travels_forward_only(subject: Subject) -> None:
     """A NaN or infinity in one step changes no output before it, and no other row."""
-    others = [row for row in range(B) if row != BROKEN_ROW]
-    cause = "a product with weights of zero for later steps or other rows: 0 times NaN is NaN"
     for kernel in subject.kernels:
         cell, x = subject.make_generic(**kernel), inputs(B, max(LONG_LENGTHS))
-        state = visited_state(cell)
+        name = "".join(f" kernel={value}" for value in kernel.values())
         for layout, lengths in (("dense", [70] * B), ("packed", LONG_LENGTHS)):
-            name = "".join(f" kernel={value}" for value in kernel.values())
             with torch.no_grad():
-                y, final = _run(cell, x, lengths, state)
-            for value in (torch.nan, torch.inf):
-                broken = x.clone()
-                broken[BROKEN_ROW, BROKEN_STEP] = value
-                with torch.no_grad():
-                    seen, seen_final = _run(cell, broken, lengths, state)
-                where = f"{layout}{name}, with {value} at row {BROKEN_ROW}, step {BROKEN_STEP}:"
-                expected = "as without it"
-                require_equal(
-                    f"outputs {where} before it",
-                    seen[BROKEN_ROW, :BROKEN_STEP],
-                    y[BROKEN_ROW, :BROKEN_STEP],
-                    expected=expected,
-                    cause=cause,
-                    axes=("step", "feature"),
-                )
-                results = {"outputs": seen[others], **leaves_of(rows_of(seen_final, others))}
-                right = {"outputs": y[others], **leaves_of(rows_of(final, others))}
-                require_all_equal(
-                    {f"{key} {where} other rows": tensor for key, tensor in results.items()},
-                    {f"{key} {where} other rows": tensor for key, tensor in right.items()},
-                    expected=expected,
-                    cause=cause,
-                )
+                _check_broken_step(cell, x, lengths, layout + name)
 
 
-def _run(cell: Cell, x: Tensor, lengths: list[int], state: State) -> tuple[Tensor, State]:
+def _check_broken_step(cell: Cell, x: Tensor, lengths: list[int], what: str) -> None:
+    others = [row for row in range(B) if row != BROKEN_ROW]
+    y, final = _run(cell, x, lengths)
+    before = {"outputs": y[BROKEN_ROW, :BROKEN_STEP]}
+    beside = {"outputs": y[others], **leaves_of(rows_of(final, others))}
+    for value in (torch.nan, torch.inf):
+        broken = x.clone()
+        broken[BROKEN_ROW, BROKEN_STEP] = value
+        y, final = _run(cell, broken, lengths)
+        seen_beside = {"outputs": y[others], **leaves_of(rows_of(final, others))}
+        for where, seen, expected in (
+            ("before it", {"outputs": y[BROKEN_ROW, :BROKEN_STEP]}, before),
+            ("of other rows", seen_beside, beside),
+        ):
+            place = f"{where}, {what}, with {value} at row {BROKEN_ROW}, step {BROKEN_STEP}:"
+            require_all_equal(
+                {f"{key} {place}": tensor for key, tensor in seen.items()},
+                {f"{key} {place}": tensor for key, tensor in expected.items()},
+                expected="as without it",
+                cause="a product with weights of zero for later steps or rows: 0 * NaN is NaN",
+            )
+
+
+def _run(cell: Cell, x: Tensor, lengths: list[int]) -> tuple[Tensor, State]:
     """Outputs, padded with zeros, and the final state; dense if all rows are as long."""
+    start = cell.initial_state(B)
     if len(set(lengths)) == 1:
-        y, final = cell(x[:, : lengths[0]], state)
+        y, final = cell(x[:, : lengths[0]], start)
         return y, final
-    packed, final = cell(pack(x, lengths), state)
+    packed, final = cell(pack(x, lengths), start)
     return pad_packed_sequence(packed, batch_first=True)[0], final
 
 
