@@ -13,13 +13,12 @@ from annotated_types import Ge
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from recurbench.cells.parts.acceptance import CellError as CellError
+from recurbench.cells.parts.acceptance import Layout, accepted_state, require_input
+from recurbench.cells.parts.precision import settled
 from recurbench.limits import limited
 
 StateT = TypeVar("StateT", bound=tuple[Tensor, ...])
-
-
-class CellError(ValueError):
-    """A cell was given a size, knob, input or state that it cannot work with."""
 
 
 class HiddenState(NamedTuple):
@@ -36,7 +35,8 @@ class RecurrentCell(nn.Module, ABC, Generic[StateT]):
     configuration. Limits stand in its annotations, as in `window: Annotated[int, Ge(1)] = 16`, and
     are checked whenever a cell is made. The state is a flat `NamedTuple` of tensors, each
     `(B, ...)`, none of which grows with T. A cell accepts the state it returned: a sequence run in
-    chunks gives what it gives as a whole.
+    chunks gives what it gives as a whole. Outputs and states have the dtypes that went in, whatever
+    a cell computes in: `forward` and `step` see to it.
 
     Args:
         input_size: I, features of an input step.
@@ -65,6 +65,8 @@ class RecurrentCell(nn.Module, ABC, Generic[StateT]):
 
     parallel: ClassVar[bool]
     """Whether it can run all steps of a sequence at once instead of one after another."""
+
+    _layout: Layout | None = None  # of its states, found when one is given for the first time
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         """Makes the constructor refuse knobs beyond the limits in its annotations."""
@@ -107,8 +109,15 @@ class RecurrentCell(nn.Module, ABC, Generic[StateT]):
         """
 
     def step(self, x: Tensor, state: StateT) -> tuple[Tensor, StateT]:
-        """One streaming step: input `(B, I)` and state to output `(B, O)` and the next state."""
-        return self.recur(self.project(x), state)
+        """One streaming step: input `(B, I)` and state to output `(B, O)` and the next state.
+
+        Raises:
+            CellError: as `forward`; `initial_state` gives the state of the first step.
+        """
+        first = require_input(self, x, "(B, I)")
+        state = accepted_state(self, state, len(x), first)
+        y, after = self.recur(self.project(x), state)
+        return settled(x, state, y, after, first)
 
     def unroll(self, u: Tensor, batch_sizes: Sequence[int], state: StateT) -> tuple[Tensor, StateT]:
         """Runs all steps of a packed batch; no padded step is ever computed.
@@ -136,47 +145,47 @@ class RecurrentCell(nn.Module, ABC, Generic[StateT]):
 
         Args:
             x: `(B, T, I)`, or a PackedSequence of I features.
-            state: the initial state, rows in the caller's order; `initial_state` when omitted.
+            state: the initial state, rows in the caller's order; `initial_state` when omitted. A
+                plain tuple of the right tensors is taken too.
 
         Returns:
             Outputs `(B, T, O)` or packed, as `x` is, and the final state: each row's after its own
             last step, in the caller's row order.
 
         Raises:
-            CellError: `x` has another width or shape, or `state` another batch size.
+            CellError: `x` has another width, shape, dtype or device than the cell takes, or `state`
+                another type, shape, dtype or device than `initial_state` gives.
         """
         if isinstance(x, PackedSequence):
             return self._forward_packed(x, state)
-        if x.dim() != 3 or 0 in x.shape[:2]:
-            raise CellError(f"expected a non-empty input (B, T, I), not {tuple(x.shape)}")
-        state = self._checked(x.shape[-1], x.shape[0], state)
+        first = require_input(self, x, "(B, T, I)")
         B, T, _ = x.shape
+        state = self._start(state, B, first)
         u = self.project(x.transpose(0, 1).flatten(0, 1))  # (T * B, G)
         y, final = self.unroll(u, [B] * T, state)
+        y, final = settled(x, state, y, final, first)
         return y.unflatten(0, (T, B)).transpose(0, 1), final
 
     def _forward_packed(
         self, x: PackedSequence, state: StateT | None
     ) -> tuple[PackedSequence, StateT]:
+        first = require_input(self, x.data, "(N, I)")
         batch_sizes = x.batch_sizes.tolist()
-        state = self._checked(x.data.shape[-1], batch_sizes[0], state)
+        state = self._start(state, batch_sizes[0], first)
         if x.sorted_indices is not None:
             state = _rows(state, x.sorted_indices)
         y, final = self.unroll(self.project(x.data), batch_sizes, state)
+        y, final = settled(x.data, state, y, final, first)
         if x.unsorted_indices is not None:
             final = _rows(final, x.unsorted_indices)
         return PackedSequence(y, x.batch_sizes, x.sorted_indices, x.unsorted_indices), final
 
-    def _checked(self, width: int, batch_size: int, state: StateT | None) -> StateT:
-        """The state to start from, after refusing widths and batch sizes that do not fit."""
-        if width != self.input_size:
-            raise CellError(f"expected inputs of {self.input_size} features, not {width}")
+    def _start(self, state: StateT | None, rows: int, parameter: Tensor | None) -> StateT:
+        """The state to start from, of which one that does not fit is refused."""
         if state is None:
-            return self.initial_state(batch_size)
-        if any(len(leaf) != batch_size for leaf in state):
-            sizes = [tuple(leaf.shape) for leaf in state]
-            raise CellError(f"the state has shapes {sizes}, but the batch has {batch_size} rows")
-        return state
+            return self.initial_state(rows)
+        accepted: StateT = accepted_state(self, state, rows, parameter)
+        return accepted
 
     def _zeros(self, *shape: int) -> Tensor:
         """Zeros on the parameters' device and in their dtype, for `initial_state`.

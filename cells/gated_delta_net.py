@@ -10,7 +10,8 @@ from annotated_types import Ge
 from torch import Tensor, nn
 
 from recurbench.cells.base import RecurrentCell
-from recurbench.cells.parts.chunks import fold_chunks
+from recurbench.cells.parts.chunks import fold_chunks, set_apart
+from recurbench.cells.parts.precision import widen
 
 EPSILON = 1e-6
 """Added to squared norms, so that a vector of zeros has a gradient."""
@@ -40,7 +41,9 @@ class GatedDeltaNet(RecurrentCell[GatedDeltaNetState]):
     moves the answer towards `v`: by all of the way if `β` is 1, and not at all if it is 0. The
     decay `α` and its initial values are those of Mamba2 (https://arxiv.org/abs/2405.21060).
 
-    What differs: the 1e-6, and that keys and values have the same size. Left out, as parts of the
+    What differs: the 1e-6, and that keys and values have the same size. The published code
+    (https://github.com/fla-org/flash-linear-attention) divides `q`, and so `y`, by `√D` unless
+    told otherwise, which neither the paper's equation nor this cell does. Left out, as parts of the
     paper's block around the rule: the short convolutions before the activations, and after the
     memory the norm, the output gate and the output projection.
 
@@ -95,8 +98,8 @@ class GatedDeltaNet(RecurrentCell[GatedDeltaNetState]):
         q, k, v, a, b = self._split(F.linear(x, self.weight))
         q, k, v = F.silu(q), F.silu(k), F.silu(v)
         q, k = (e * (e.square().sum(-1, keepdim=True) + EPSILON).rsqrt() for e in (q, k))
-        # Autocast widens the sum with these two parameters, which it would be too coarse without.
-        log_alpha = -self.log_rate.exp().unsqueeze(-1) * F.softplus(a + self.bias.unsqueeze(-1))
+        rate = self.log_rate.exp().unsqueeze(-1)
+        log_alpha = -rate * F.softplus(widen(a) + self.bias.unsqueeze(-1))  # to be summed
         return torch.cat((q, k, v, log_alpha, torch.sigmoid(b)), dim=-1).flatten(-2)
 
     def _split(self, u: Tensor) -> Sequence[Tensor]:
@@ -108,7 +111,7 @@ class GatedDeltaNet(RecurrentCell[GatedDeltaNetState]):
     def recur(self, u: Tensor, state: GatedDeltaNetState) -> tuple[Tensor, GatedDeltaNetState]:
         """One step: `(B, 3H + 2 heads)` and the state to `(B, H)` and the next state."""
         q, k, v, log_alpha, beta = self._split(u)
-        S = log_alpha.exp().unsqueeze(-1) * state.S
+        S = log_alpha.exp().unsqueeze(-1) * widen(state.S)
         correction = beta * (v - torch.matmul(S, k.unsqueeze(-1)).squeeze(-1))
         S = torch.addcmul(S, correction.unsqueeze(-1), k.unsqueeze(-2))
         y = torch.matmul(S, q.unsqueeze(-1))
@@ -135,15 +138,20 @@ class GatedDeltaNet(RecurrentCell[GatedDeltaNetState]):
         F_t = log_alpha.cumsum(-2)  # (R, heads, L, 1)
         later = torch.ones(u.shape[1], u.shape[1], dtype=torch.bool, device=u.device).triu(1)
         decay = (F_t - F_t.transpose(-1, -2)).masked_fill(later, -math.inf).exp()
-        before = F_t.exp()
-        S_transposed = state.S.transpose(-1, -2)
+        before = F_t.exp()  # NaN from a broken step on
+        S = widen(state.S)
+        S_transposed = S.transpose(-1, -2)
 
         overlap = beta * decay * torch.matmul(k, k.transpose(-1, -2))  # its diagonal is not read
         e = beta * (v - before * torch.matmul(k, S_transposed))
+        e, broken = set_apart(e)  # twice, as a processor may solve by the inverse, a product too
+        before = before + broken
         e = torch.linalg.solve_triangular(overlap, e, upper=False, unitriangular=True)
-        y = torch.matmul(torch.matmul(q, k.transpose(-1, -2)) * decay, e)
+        finite, broken = set_apart(e)
+        before = before + broken
+        y = torch.matmul((torch.matmul(q, k.transpose(-1, -2)) * decay).tril_(), finite)
         y = y + before * torch.matmul(q, S_transposed)
 
         weighted_k = decay[..., -1, :].unsqueeze(-1) * k
-        S = before[..., -1:, :] * state.S + torch.matmul(e.transpose(-1, -2), weighted_k)
+        S = before[..., -1:, :] * S + torch.matmul(e.transpose(-1, -2), weighted_k)
         return y.transpose(1, 2).flatten(2), GatedDeltaNetState(S)

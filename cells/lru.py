@@ -8,7 +8,8 @@ from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 
 from recurbench.cells.base import CellError
-from recurbench.cells.parts.linear_recurrence import ComplexRecurrence, Kernel, widen
+from recurbench.cells.parts.linear_recurrence import ComplexRecurrence, Kernel
+from recurbench.cells.parts.precision import widen
 
 
 class LRU(ComplexRecurrence):
@@ -91,10 +92,11 @@ class LRU(ComplexRecurrence):
     def coefficients(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """`λ` and `exp(γ) * (B x)`, complex: `(N, 3H)` to `(N, H)` each."""
         re, im, _ = widen(u).chunk(3, dim=-1)
-        decay = torch.polar(torch.exp(-torch.exp(self.log_decay)), torch.exp(self.log_phase))
-        return decay.expand_as(re), torch.exp(self.log_scale) * torch.complex(re, im)
+        rate, phase = torch.exp(widen(self.log_decay)), torch.exp(widen(self.log_phase))
+        decay = torch.polar(torch.exp(-rate), phase)
+        return decay.expand_as(re), torch.exp(widen(self.log_scale)) * torch.complex(re, im)
 
     def emit(self, h: Tensor, u: Tensor) -> Tensor:
         """`Re(C h) + D x`: `(N, H)` complex and `(N, 3H)` to `(N, H)`."""
-        y: Tensor = self.output(torch.view_as_real(h).flatten(-2))
+        y: Tensor = self.output(torch.view_as_real(h).flatten(-2).to(u.dtype))
         return y + u[..., 2 * self.hidden_size :]

@@ -5,7 +5,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from recurbench.cells.parts.linear_recurrence import Kernel, RealRecurrence, widen
+from recurbench.cells.parts.linear_recurrence import Kernel, RealRecurrence
+from recurbench.cells.parts.precision import widen
 
 
 class MinGRU(RealRecurrence):

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recurbench.cells.min_gru import positive
-from recurbench.cells.parts.linear_recurrence import Kernel, RealRecurrence, widen
+from recurbench.cells.parts.linear_recurrence import Kernel, RealRecurrence
+from recurbench.cells.parts.precision import widen
 
 
 class MinLSTM(RealRecurrence):

@@ -10,7 +10,8 @@ from annotated_types import Ge
 from torch import Tensor, nn
 
 from recurbench.cells.base import RecurrentCell
-from recurbench.cells.parts.chunks import fold_chunks
+from recurbench.cells.parts.chunks import fold_chunks, set_apart
+from recurbench.cells.parts.precision import widen
 
 
 class MLSTMState(NamedTuple):
@@ -44,9 +45,10 @@ class MLSTM(RecurrentCell[MLSTMState]):
     What differs: `m` is at least 0 here, so that `exp(-m')` never overflows and a fresh state, all
     zeros, is no special case. `exp(-m')` is never below `exp(-80)`, so that the quotient is defined
     in single precision when `n' · q` is zero. The paper also allows `f = exp(f̃)`. The gates read
-    `x`, as in the paper's equations; in the published code they read `q`, `k` and `v`. Left out, as
-    parts of the paper's block around the cell: the convolution, the group norm, the skip and the
-    projection to twice the width.
+    `x`, as in the paper's equations; in the published code (https://github.com/NX-AI/xlstm) they
+    read `q`, `k` and `v`. That code also adds 1e-6 to the maximum, which neither the paper nor this
+    cell does; `h` then depends on `m` a little. Left out, as parts of the paper's block around the
+    cell: the convolution, the group norm, the skip and the projection to twice the width.
 
     Parameters are `weight` `(4H + 2 heads, I)` and `bias`, rows head after head and in a head D
     each of `q`, `k`, `v`, `o`, then one each of `i` and `f`. As in the published code, `w_i` and
@@ -103,7 +105,7 @@ class MLSTM(RecurrentCell[MLSTMState]):
         """Of each head `q`, `k`, `v`, `o`, `ĩ` and `log f`: `(..., I)` to `(..., 4H + 2 heads)`."""
         q, k, v, o, i, f = self._split(F.linear(x, self.weight, self.bias))
         k = k / math.sqrt(k.shape[-1])
-        i, f = i.to(self.bias.dtype), f.to(self.bias.dtype)  # autocast would sum coarse logarithms
+        i, f = widen(i), widen(f)  # sums of coarse logarithms would be useless
         return torch.cat((q, k, v, torch.sigmoid(o), i, F.logsigmoid(f)), dim=-1).flatten(-2)
 
     def _split(self, u: Tensor) -> Sequence[Tensor]:
@@ -114,7 +116,7 @@ class MLSTM(RecurrentCell[MLSTMState]):
     def recur(self, u: Tensor, state: MLSTMState) -> tuple[Tensor, MLSTMState]:
         """One step: `(B, 4H + 2 heads)` and the state to `(B, H)` and the next state."""
         q, k, v, o, i, log_f = self._split(u)
-        C, n, m = state
+        C, n, m = map(widen, state)
         kept = log_f + m.unsqueeze(-1)  # (B, heads, 1)
         m = torch.maximum(kept, i.relu())
         f, i = torch.exp(kept - m), torch.exp(i - m)
@@ -142,7 +144,7 @@ class MLSTM(RecurrentCell[MLSTMState]):
         weight `exp(F_t + m_0 - m_t)`.
         """
         q, k, v, o, i, log_f = (part.transpose(1, 2) for part in self._split(u))
-        C, n, m = state
+        C, n, m = map(widen, state)
         m = m[..., None, None]
         F_t = log_f.cumsum(-2)  # (R, heads, L, 1)
         m_t = F_t + torch.maximum(m, torch.cummax(i.relu() - F_t, dim=-2).values)
@@ -150,9 +152,10 @@ class MLSTM(RecurrentCell[MLSTMState]):
         stored = ((F_t - m_t) + (i - F_t).transpose(-1, -2)).masked_fill(later, -math.inf).exp()
         before = torch.exp(F_t + m - m_t)
 
-        scores = torch.matmul(q, k.transpose(-1, -2)) * stored  # (R, heads, L, L)
-        read = torch.matmul(scores, v) + before * torch.matmul(q, C.transpose(-1, -2))
-        n_q = scores.sum(-1, keepdim=True) + before * torch.matmul(q, n.unsqueeze(-1))
+        scores = (torch.matmul(q, k.transpose(-1, -2)) * stored).tril_()  # (R, heads, L, L)
+        finite, broken = set_apart(v)
+        read = torch.matmul(scores, finite) + before * torch.matmul(q, C.transpose(-1, -2))
+        n_q = scores.sum(-1, keepdim=True) + broken + before * torch.matmul(q, n.unsqueeze(-1))
         h = o * read / _normaliser(n_q, m_t)
 
         weighted_k = stored[..., -1, :].unsqueeze(-1) * k

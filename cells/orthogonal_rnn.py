@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recurbench.cells.base import HiddenState, RecurrentCell, fold
+from recurbench.cells.parts.precision import widen
 
 
 class SkewExponential(torch.autograd.Function):
@@ -119,14 +120,14 @@ class OrthogonalRNN(RecurrentCell[HiddenState]):
         row, column = self.triangle
         upper = self.skew.new_zeros(self.hidden_size, self.hidden_size)
         upper = upper.index_put((row, column), self.skew)
-        A = upper - upper.t()
+        A = widen(upper - upper.t())  # torch has neither function in half precision
         Q: Tensor
         if self.parametrisation == "exp":
             Q = SkewExponential.apply(A)
         else:
             identity = torch.eye(self.hidden_size, dtype=A.dtype, device=A.device)
             Q = torch.linalg.solve(identity + A, identity - A)
-        return Q
+        return Q.to(self.skew.dtype)
 
     def project(self, x: Tensor) -> Tensor:
         """`W x`: `(..., I)` to `(..., H)`."""

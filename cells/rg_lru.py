@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from recurbench.cells.parts.linear_recurrence import Kernel, RealRecurrence, widen
+from recurbench.cells.parts.linear_recurrence import Kernel, RealRecurrence
+from recurbench.cells.parts.precision import widen
 
 C = 8.0
 """The paper's constant `c`: the larger it is, the more the recurrence gate can forget."""
@@ -27,6 +28,11 @@ class RGLRU(RealRecurrence):
     gates read it through block-diagonal matrices. Here `v` is made from `x`, the gates read `x`,
     and all three matrices are full. Left out, as parts of the paper's block around the cell: the
     convolution before the recurrence and the gated branch beside it.
+
+    The published code (https://github.com/google-deepmind/recurrentgemma) differs from the paper in
+    two ways, in which this cell follows the paper. There `σ(Λ)` itself is between 0.9 and 0.999 at
+    first, its square uniform, so that `σ(Λ)^c` is between 0.43 and 0.992. And the first step of a
+    sequence is not scaled: `h' = i * v`.
 
     `a` is computed as `exp(-c r softplus(-Λ))`, and `1 - a²` without cancellation.
 
@@ -61,7 +67,7 @@ class RGLRU(RealRecurrence):
     def coefficients(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """`a` and `√(1 - a²) * (i * v)`: `(N, 3H)` to `(N, H)` each."""
         v, u_r, u_i = widen(u).chunk(3, dim=-1)
-        log_a = -C * torch.sigmoid(u_r) * F.softplus(-self.decay)
+        log_a = -C * torch.sigmoid(u_r) * F.softplus(-widen(self.decay))
         kept = -torch.expm1(2 * log_a)  # with a floor, as √ has no gradient at 0
         scale = torch.sqrt(kept.clamp(min=torch.finfo(kept.dtype).tiny))
         return torch.exp(log_a), scale * torch.sigmoid(u_i) * v

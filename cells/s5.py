@@ -8,7 +8,8 @@ from annotated_types import Gt
 from torch import Tensor, nn
 
 from recurbench.cells.base import CellError
-from recurbench.cells.parts.linear_recurrence import ComplexRecurrence, Kernel, widen
+from recurbench.cells.parts.linear_recurrence import ComplexRecurrence, Kernel
+from recurbench.cells.parts.precision import widen
 
 
 class S5(ComplexRecurrence):
@@ -95,14 +96,14 @@ class S5(ComplexRecurrence):
     def coefficients(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """`a` and `(a - 1) / λ * (B x)`, complex: `(N, 2H)` to `(N, H/2)` each."""
         re, im, _ = widen(u).split([self.modes, self.modes, self.hidden_size], dim=-1)
-        rate = torch.complex(-torch.exp(self.log_decay), self.frequency)
-        exponent = rate * torch.exp(self.log_step)
+        rate = torch.complex(-torch.exp(widen(self.log_decay)), widen(self.frequency))
+        exponent = rate * torch.exp(widen(self.log_step))
         scale = torch.expm1(exponent) / rate  # a - 1 would cancel where the time step is short
         return torch.exp(exponent).expand_as(re), scale * torch.complex(re, im)
 
     def emit(self, h: Tensor, u: Tensor) -> Tensor:
         """`2 Re(C h) + D x`: `(N, H/2)` complex and `(N, 2H)` to `(N, H)`."""
-        y: Tensor = self.output(torch.view_as_real(h).flatten(-2))
+        y: Tensor = self.output(torch.view_as_real(h).flatten(-2).to(u.dtype))
         return y + u[..., self.hidden_size :]
 
 

@@ -17,6 +17,24 @@ chunk also reads and writes a whole memory. The widest cells would be faster wit
 narrowest with chunks half as long."""
 
 
+def set_apart(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Values that a product over the steps of a chunk may read, and which steps are to be NaN.
+
+    Such a product gives later steps the weight 0. That is not enough: 0 times NaN or infinity is
+    NaN, so one broken step would break those before it, which step after step it does not. Without
+    values that are not finite, and with the second result added, it breaks itself and later ones.
+
+    Args:
+        values: of all steps, `(..., L, D)`.
+
+    Returns:
+        The values with 0 in place of what is not finite, `(..., L, D)`; and `(..., L, 1)`, NaN from
+        the first step on that had such a value, else 0.
+    """
+    broken = (0 * values.detach()).sum(-1, keepdim=True).cumsum(-2)
+    return values.nan_to_num(0, 0, 0), broken
+
+
 def fold_chunks(
     chunk: Callable[[Tensor, StateT], tuple[Tensor, StateT]],
     u: Tensor,

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from recurbench.cells.base import HiddenState, RecurrentCell, StateT
+from recurbench.cells.parts.precision import widen
 from recurbench.cells.parts.scan import linear_scan
 
 Kernel = Literal["fused", "reference"]
@@ -29,7 +30,8 @@ class LinearRecurrence(RecurrentCell[StateT]):
 
     A cell writes `coefficients` and `emit`; both `recur` and the scan use these. `h` is real in a
     cell that derives from `RealRecurrence`, and complex in one that derives from
-    `ComplexRecurrence`. Decays and states are in float32 or wider, also under autocast.
+    `ComplexRecurrence`. Decays and states are computed in float32 or wider, whatever the dtype of
+    the parameters, also under autocast.
 
     Args:
         input_size: I, features of an input step.
@@ -90,7 +92,7 @@ class RealRecurrence(LinearRecurrence[HiddenState]):
         return h
 
     def _read(self, state: HiddenState) -> Tensor:
-        return state.h
+        return widen(state.h)
 
     def _write(self, h: Tensor) -> HiddenState:
         return HiddenState(h)
@@ -114,8 +116,3 @@ class ComplexRecurrence(LinearRecurrence[ComplexState]):
 
     def _write(self, h: Tensor) -> ComplexState:
         return ComplexState(h.real, h.imag)
-
-
-def widen(x: Tensor) -> Tensor:
-    """The tensor in float32 or wider: decays near 1 and sums over many steps need the digits."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -11,8 +11,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def call(options: argparse.Namespace) -> int:
-    """Prints cells and tasks, or one kind of plugins."""
+    """Prints all plugins, or those of one kind."""
     from recurbench.harness.commands.loaded.list import print_plugins
 
-    print_plugins([options.kind.removesuffix("s")] if options.kind else ["cell", "task"])
+    kinds = [options.kind.removesuffix("s")] if options.kind else ["cell", "task", "logger"]
+    print_plugins(kinds)
     return 0

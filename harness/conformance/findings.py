@@ -50,7 +50,8 @@ class Finding:
         name: of the property.
         sentence: what the property says.
         status: whether it holds.
-        message: what was seen, what was expected and the usual cause; or why it does not apply.
+        message: what was seen, what was expected and the usual cause; or why it does not apply; or
+            a note about what holds.
         details: the traceback, if what was examined raised an error of its own.
         seconds: how long the check took.
     """
@@ -86,13 +87,13 @@ class Suite(Generic[S]):
 
     Attributes:
         subject: prepares a class with knobs for examination.
-        properties: functions that raise; a key is the property's name, the first line of the
-            docstring its sentence.
+        properties: functions that raise, or may give a note; a key is the property's name, the
+            first line of the docstring its sentence.
         surroundings: what each property is run within.
     """
 
     subject: Callable[[type, dict[str, Any]], S]
-    properties: Mapping[str, Callable[[S], None]]
+    properties: Mapping[str, Callable[[S], str | None]]
     surroundings: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def check(self, cls: type, **knobs: Any) -> None:
@@ -132,7 +133,7 @@ class Suite(Generic[S]):
         try:
             with torch.random.fork_rng(devices=[]), self.surroundings():
                 torch.manual_seed(0)
-                check(subject)
+                message = check(subject) or ""
         except NotApplicable as reason:
             status, message = "does not apply", str(reason)
         except ViolationError as violation:

@@ -135,6 +135,28 @@ def test_decay_starts_as_in_mamba2():
     assert cell.weight.abs().max().item() == pytest.approx(1 / math.sqrt(50), rel=0.01)
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e308])
+@pytest.mark.parametrize("step", [0, 1, 4])
+def test_both_kernels_break_at_the_same_steps(value, step, assert_equal):
+    fused, reference = (
+        GatedDeltaNet(I, H, heads=2),
+        GatedDeltaNet(I, H, heads=2, kernel="reference"),
+    )
+    reference.load_state_dict(fused.state_dict())
+    x, state = torch.randn(B, T, I), random_state(2)
+    x[1, step] = value
+    results = [cell(x, state) for cell in (fused, reference)]
+    whole = [(y[1].isfinite().all(1).tolist(), final) for y, final in results]
+    assert whole[0][0] == whole[1][0]
+    assert whole[0][0][:step] == [True] * step
+    assert not all(whole[0][0]) or math.isfinite(value)
+    others = [0, 2, 3]
+    rest = [[y[others], *(leaf[others] for leaf in final)] for y, final in results]
+    assert_equal(*rest)
+    for leaf, expected in zip(*(final for _, final in whole), strict=True):
+        assert leaf[1].isfinite().all() == expected[1].isfinite().all()
+
+
 @pytest.mark.parametrize(
     ("knobs", "message"),
     [

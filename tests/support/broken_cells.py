@@ -25,14 +25,18 @@ class History(NamedTuple):
 
 @fails(
     "shapes",
+    "step_is_forward",
     "chunks_are_the_whole",
     "packed_is_one_by_one",
     "rows_are_independent",
+    "nan_travels_forward_only",
     "no_side_effects",
     "exact_gradients",
+    "autocast",
+    "foreign_inputs",
 )
 class GrowingState(Sound):
-    """Rows of different age have states of different sizes, which cannot be put together."""
+    """Rows of different age have states of different sizes, which it does not take back."""
 
     def initial_state(self, batch_size: int) -> History:
         h = self._zeros(batch_size, self.hidden_size)
@@ -68,7 +72,7 @@ class Padding(Sound):
         return pack_padded_sequence(y, lengths, batch_first=True, enforce_sorted=False), final
 
 
-@fails("packed_is_one_by_one")
+@fails("packed_is_one_by_one", "nan_travels_forward_only")
 class SortedState(Sound):
     """Gives the final state back in the order in which the rows were packed."""
 
@@ -88,7 +92,7 @@ class PlaceInBatch(Sound):
         return HiddenState(fresh.h + torch.linspace(0, 1, batch_size).to(fresh.h)[:, None])
 
 
-@fails("rows_are_independent", "packed_is_one_by_one")
+@fails("rows_are_independent", "packed_is_one_by_one", "nan_travels_forward_only")
 class BatchMean(Sound):
     def recur(self, u: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
         return super().recur(u - u.mean(0), state)
@@ -99,9 +103,10 @@ class ScaledByMaximum(Sound):
     """Shrinks sequences with large values, before they occur."""
 
     def forward(self, x: Any, state: Any = None) -> Any:
-        if isinstance(x, PackedSequence) or x.dim() != 3 or 0 in x.shape:
+        if not isinstance(x, Tensor) or x.dim() != 3 or 0 in x.shape:
             return super().forward(x, state)
-        return super().forward(10 * x / x.abs().amax(1, keepdim=True).clamp(min=10), state)
+        largest = x.abs().nan_to_num(0, 0, 0).amax(1, keepdim=True)
+        return super().forward(10 * x / largest.clamp(min=10), state)
 
 
 @fails(
@@ -110,10 +115,11 @@ class ScaledByMaximum(Sound):
     "chunks_are_the_whole",
     "packed_is_one_by_one",
     "rows_are_independent",
+    "nan_travels_forward_only",
 )
 class ReversedTime(Sound):
     def forward(self, x: Any, state: Any = None) -> Any:
-        if isinstance(x, PackedSequence):
+        if not isinstance(x, Tensor):
             return super().forward(x, state)
         y, final = super().forward(x.flip(1), state)
         return y.flip(1), final
@@ -142,6 +148,7 @@ class CachedState(Sound):
     "exact_gradients",
     "portable",
     "second_derivatives",
+    "foreign_inputs",
 )
 class StateOverwritten(Sound):
     def recur(self, u: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
@@ -208,7 +215,7 @@ class UnregisteredTensor(Sound):
         self.scale = torch.full((hidden_size,), 0.5)
 
     def recur(self, u: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
-        return super().recur(u * self.scale, state)
+        return super().recur(u * self.scale.to(u.dtype), state)
 
 
 @fails("portable")
@@ -235,14 +242,6 @@ class LateMultiple(Sound):
     def __init__(self, input_size: int, hidden_size: int = 64) -> None:
         super().__init__(input_size, hidden_size)
         self.hidden_multiple = 2
-
-
-@fails("refusals")
-class Unchecked(Sound):
-    """Takes a state of any batch size and lets torch fail."""
-
-    def _checked(self, width: int, batch_size: int, state: HiddenState | None) -> HiddenState:
-        return self.initial_state(batch_size) if state is None else state
 
 
 @fails("signature_and_docstring")

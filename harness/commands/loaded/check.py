@@ -63,7 +63,11 @@ def print_findings(
         found = []
         for finding in (suite.find(subject, check) for check in properties or suite.properties):
             found.append(finding)
-            if whole or finding.status == "fails":
+            if (
+                whole
+                or finding.status == "fails"
+                or (finding.status == "holds" and finding.message)
+            ):
                 _print_finding(console, finding, verbose)
         failures += _print_summary(console, name, found)
     return 1 if failures else 0

@@ -12,7 +12,7 @@ from recurbench.harness.plugins.registry import Plugin, registry
 
 
 def print_plugins(kinds: list[str]) -> None:
-    """Prints the plugins of some kinds, `cell` or `task`, and those that could not be used."""
+    """Prints plugins of some kinds (`cell`, `task`, `logger`) and those that could not be used."""
     console = Console(highlight=False)
     found = registry()
     for kind in kinds:

@@ -15,6 +15,7 @@ from recurbench.cells.base import RecurrentCell, map_state
 from recurbench.harness.conformance.cell.compare import gradients, require_all_equal, require_finite
 from recurbench.harness.conformance.cell.subject import (
     LENGTHS,
+    LONG_LENGTHS,
     B,
     Cell,
     State,
@@ -28,7 +29,6 @@ from recurbench.harness.conformance.cell.subject import (
 from recurbench.harness.conformance.findings import NotApplicable, ViolationError, require
 
 STEPS = 3
-LONG_LENGTHS = [67, 131, 1, 64, 7]  # longer than the chunk of any kernel, and around its ends
 
 
 def exact_gradients(subject: Subject) -> None:

@@ -6,10 +6,12 @@ Legend: B batch, T time.
 import copy
 import pickle
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from recurbench.cells.base import CellError
 from recurbench.harness.conformance.cell.compare import require_equal, require_finite
 from recurbench.harness.conformance.cell.subject import (
     LENGTHS,
@@ -26,6 +28,9 @@ from recurbench.harness.conformance.findings import ViolationError, require
 
 AUTOCAST_TOLERANCE = 0.05
 """Largest difference between bf16 autocast and float32, relative to 1 + the largest output."""
+
+DTYPE_TOLERANCE = 32
+"""Largest difference to double precision, in units of the dtype's precision, relative as above."""
 
 Duplicate = Callable[[Cell], Cell]
 DUPLICATES: dict[str, Duplicate] = {
@@ -69,10 +74,9 @@ def no_side_effects(subject: Subject) -> None:
 
 
 def portable(subject: Subject) -> None:
-    """Equal seeds give equal cells; copies, state_dict, dtypes and devices work."""
+    """Equal seeds give equal cells; copies, state_dict and devices work."""
     _check_seed(subject)
     _check_copies(subject)
-    _check_dtypes(subject)
     _check_devices(subject)
 
 
@@ -112,21 +116,6 @@ def _check_copies(subject: Subject) -> None:
                 parameter.zero_()
         expected, cause = "untouched by changes to the copy", "the copy shares tensors"
         require_equal(f"outputs after {how}", cell(x, state)[0], y, expected=expected, cause=cause)
-
-
-def _check_dtypes(subject: Subject) -> None:
-    cause = "a tensor that is not registered as parameter or buffer, or a fixed dtype"
-    for dtype in (torch.float32, torch.float64):
-        cell = subject.make().to(dtype)
-        y, final = cell(inputs().to(dtype))
-        results = {"output": y, **differentiable(cell.initial_state(B)), **differentiable(final)}
-        for name, tensor in results.items():
-            require(
-                tensor.dtype == dtype,
-                seen=f"{name} is {tensor.dtype} after .to({dtype})",
-                expected=str(dtype),
-                cause=cause,
-            )
 
 
 def _check_devices(subject: Subject) -> None:
@@ -183,8 +172,52 @@ def _plain_tensors(cell: nn.Module) -> Iterator[tuple[str, str, Tensor]]:
                 yield path or "self", attribute, value
 
 
+def dtypes(subject: Subject) -> None:
+    """Outputs and states keep their dtype and are right in all four precisions, or it refuses."""
+    for kernel in subject.kernels:
+        for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
+            _check_dtype(subject, kernel, dtype)
+
+
+def _check_dtype(subject: Subject, kernel: dict[str, Any], dtype: torch.dtype) -> None:
+    what = "".join(f" kernel={value}" for value in kernel.values()) + f" in {dtype}"
+    cell, x = subject.make_generic(**kernel).to(dtype), inputs().to(dtype)
+    start = cell.initial_state(B)
+    try:
+        y, final = cell(x, start)
+        y_t, after = cell.step(x[:, 0], start)
+    except CellError as refused:
+        if dtype.itemsize >= 4:
+            raise _fails(f"a cell{what}", refused, "a dtype that is written out") from refused
+        return
+    kept = {"output": y, "output of step": y_t}
+    kept |= differentiable(start) if dtype.itemsize >= 4 else {}
+    pairs = [(name, tensor, dtype) for name, tensor in kept.items()]
+    for when, state in (("at the end", final), ("after a step", after)):
+        for (name, leaf), given in zip(leaves_of(state).items(), start, strict=True):
+            pairs.append((f"{name} {when}", leaf, given.dtype))
+    for name, tensor, expected in pairs:
+        require(
+            tensor.dtype == expected,
+            seen=f"{name}{what} is {tensor.dtype}",
+            expected=str(expected),
+            cause="a tensor that is neither parameter nor buffer, or a dtype that is written out",
+        )
+    reference = subject.make(**kernel)
+    reference.load_state_dict(cell.state_dict())  # weights that are rounded in the same way
+    require_equal(
+        f"outputs{what}",
+        y,
+        reference(x.double())[0],
+        expected="those of the same weights in double precision",
+        cause="sums or exponentials in half precision; compute them in float32",
+        axes=("row", "step", "feature"),
+        tolerance=DTYPE_TOLERANCE * torch.finfo(dtype).eps,
+    )
+
+
 def autocast(subject: Subject) -> None:
-    """bf16 autocast stays within 0.05 of float32, relative to the largest output, and trains."""
+    """bf16 autocast stays within 0.05 of float32, keeps the state's dtype, and trains."""
     for kernel in subject.kernels:
         cell, x = subject.make(dtype=torch.float32, **kernel), inputs().float()
         reference = _in_two_chunks(cell, x)
@@ -207,7 +240,15 @@ def autocast(subject: Subject) -> None:
 
 
 def _in_two_chunks(cell: Cell, x: Tensor) -> Tensor:
-    """Outputs `(B, T, O)`; autocast may carry the state over in another dtype."""
-    first, state = cell(x[:, :3], cell.initial_state(len(x)))
+    """Outputs `(B, T, O)`; the state between is in the dtype of the initial one."""
+    start = cell.initial_state(len(x))
+    first, state = cell(x[:, :3], start)
+    for name, leaf in leaves_of(state).items():
+        require(
+            leaf.dtype == leaves_of(start)[name].dtype,
+            seen=f"{name} is {leaf.dtype} after a chunk",
+            expected=f"{leaves_of(start)[name].dtype}, as initial_state gives, under autocast too",
+            cause="`forward` is overridden and returns the state as autocast left it",
+        )
     second, _ = cell(x[:, 3:], state)
     return torch.cat((first, second), 1)

@@ -19,6 +19,7 @@ from recurbench.harness.model.budget import smallest_multiple
 I, B, T = 3, 5, 7
 SMALLEST_HIDDEN_SIZE = 5
 LENGTHS = [3, 7, 1, 7, 4]
+LONG_LENGTHS = [67, 131, 1, 64, 7]  # longer than the chunk of any kernel, and around its ends
 
 Cell = RecurrentCell[Any]
 State = tuple[Tensor, ...]

@@ -1,9 +1,11 @@
-"""Properties along time: steps, chunks, causality, long sequences.
+"""Properties along time: steps, chunks, causality, broken steps, long sequences.
 
 Legend: B batch, T time, O output size.
 """
 
 import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_packed_sequence
 
 from recurbench.harness.conformance.cell.compare import (
     require_all_equal,
@@ -11,11 +13,17 @@ from recurbench.harness.conformance.cell.compare import (
     require_finite,
 )
 from recurbench.harness.conformance.cell.subject import (
+    LONG_LENGTHS,
+    B,
+    Cell,
     I,
+    State,
     Subject,
     T,
     inputs,
     leaves_of,
+    pack,
+    rows_of,
     visited_state,
 )
 
@@ -74,6 +82,52 @@ def causal(subject: Subject) -> None:
             cause="the time axis is reversed, or something is computed over the whole sequence",
             axes=STEP_AXES,
         )
+
+
+BROKEN_ROW, BROKEN_STEP = 1, 40
+
+
+def nan_travels_forward_only(subject: Subject) -> None:
+    """A NaN or infinity in one step changes no output before it, and no other row."""
+    for kernel in subject.kernels:
+        cell, x = subject.make_generic(**kernel), inputs(B, max(LONG_LENGTHS))
+        name = "".join(f" kernel={value}" for value in kernel.values())
+        for layout, lengths in (("dense", [70] * B), ("packed", LONG_LENGTHS)):
+            with torch.no_grad():
+                _check_broken_step(cell, x, lengths, layout + name)
+
+
+def _check_broken_step(cell: Cell, x: Tensor, lengths: list[int], what: str) -> None:
+    others = [row for row in range(B) if row != BROKEN_ROW]
+    y, final = _run(cell, x, lengths)
+    before = {"outputs": y[BROKEN_ROW, :BROKEN_STEP]}
+    beside = {"outputs": y[others], **leaves_of(rows_of(final, others))}
+    for value in (torch.nan, torch.inf):
+        broken = x.clone()
+        broken[BROKEN_ROW, BROKEN_STEP] = value
+        y, final = _run(cell, broken, lengths)
+        seen_beside = {"outputs": y[others], **leaves_of(rows_of(final, others))}
+        for where, seen, expected in (
+            ("before it", {"outputs": y[BROKEN_ROW, :BROKEN_STEP]}, before),
+            ("of other rows", seen_beside, beside),
+        ):
+            place = f"{where}, {what}, with {value} at row {BROKEN_ROW}, step {BROKEN_STEP}:"
+            require_all_equal(
+                {f"{key} {place}": tensor for key, tensor in seen.items()},
+                {f"{key} {place}": tensor for key, tensor in expected.items()},
+                expected="as without it",
+                cause="a product with weights of zero for later steps or rows: 0 * NaN is NaN",
+            )
+
+
+def _run(cell: Cell, x: Tensor, lengths: list[int]) -> tuple[Tensor, State]:
+    """Outputs, padded with zeros, and the final state; dense if all rows are as long."""
+    start = cell.initial_state(B)
+    if len(set(lengths)) == 1:
+        y, final = cell(x[:, : lengths[0]], start)
+        return y, final
+    packed, final = cell(pack(x, lengths), start)
+    return pad_packed_sequence(packed, batch_first=True)[0], final
 
 
 def long_sequences(subject: Subject) -> None:

@@ -44,6 +44,23 @@ def test_values_and_gradients_are_those_of_a_loop(batch_sizes, dtype, used, asse
     assert_equal(run(linear_scan), run(loop))
 
 
+@pytest.mark.parametrize("width", [3, WIDE])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@pytest.mark.parametrize("batch_sizes", [[2] * 9, [3] * 5 + [2] * 4], ids=str)
+def test_a_broken_step_breaks_none_before_it_and_no_other_row(batch_sizes, value, width):
+    N, B = sum(batch_sizes), batch_sizes[0]
+    a, b, start = torch.rand(N, width), torch.randn(N, width), torch.randn(B, width)
+    h, final = linear_scan(a, b, batch_sizes, start)
+    place = sum(batch_sizes[:4]) + 1
+    b[place] = value
+    broken, broken_final = linear_scan(a, b, batch_sizes, start)
+    after = [sum(batch_sizes[:t]) + 1 for t in range(4, 9)]
+    kept = [i for i in range(N) if i not in after]
+    assert torch.equal(broken[kept], h[kept])
+    assert not broken[after].isfinite().any()
+    assert torch.equal(broken_final[[0]], final[[0]])
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_decays_that_are_the_same_at_all_steps_may_be_expanded(dtype, assert_equal):
     a, b, start = random(M, dtype=dtype), random(6, M, dtype=dtype), random(2, M, dtype=dtype)

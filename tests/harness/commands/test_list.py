@@ -42,12 +42,18 @@ def test_what_a_task_does_not_say_is_left_out(plugin_folder, capsys):
     assert lines == ["bare  Says nothing of itself.", f"    {plugin_folder / 'bare.py'}"]
 
 
-def test_list_shows_cells_and_tasks_with_knobs_and_what_is_broken(
+def test_list_shows_cells_tasks_and_loggers_with_knobs_and_what_is_broken(
     plugin_folder: Path, capsys: pytest.CaptureFixture
 ) -> None:
     (plugin_folder / "crooked.py").write_text("import nothing_of_that_name\n")
     assert main(["list"]) == 0
     output = capsys.readouterr().out
-    for words in ("cell.reset_after=true", "task.dataset=stdlib", "cells/lstm.py", "additive|dot"):
+    for words in (
+        "cell.reset_after=true",
+        "task.dataset=stdlib",
+        "cells/lstm.py",
+        "additive|dot",
+        "logger.wandb.",
+    ):
         assert words in output
     assert re.search(r"not usable .*crooked\.py.*crooked\.py:1.*nothing_of_that_name", output)

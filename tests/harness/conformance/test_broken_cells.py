@@ -1,6 +1,7 @@
 """Each property catches a cell that breaks it and nothing else."""
 
 import broken_cells
+import broken_numbers  # noqa: F401 - its cells register themselves
 import pytest
 import sound_cells
 
