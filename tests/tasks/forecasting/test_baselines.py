@@ -7,13 +7,13 @@ import torch
 from forecasting_kit import ready, row_numbers, scores, windows  # noqa: F401
 
 from recurbench.tasks.forecasting.forecasts import PENALTY, Ridge, naive_forecasts
-from recurbench.tasks.forecasting.series import read_csv
+from recurbench.tasks.forecasting.series import Options, read_series
 
 
 @pytest.mark.parametrize("season", [1, 4])
 def test_errors_are_those_computed_by_hand(ready, season):
     task = ready(season=season)
-    series = read_csv(Path(task.files.file)).values
+    series = read_series(Path(task.files.file), Options()).values
     errors = torch.stack(
         [series[t : t + 5] - series[t - 1] for t in range(162, 203 - 5 + 1)]
     )  # of repeating the last row, in the columns' own units

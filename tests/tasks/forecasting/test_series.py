@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from recurbench.tasks.base import TaskError
-from recurbench.tasks.forecasting.series import lorenz, mackey_glass, read_csv
+from recurbench.tasks.forecasting.series import Options, read_series
+from recurbench.tasks.forecasting.sources import lorenz, mackey_glass
 
 TABLE = """\
 time,load,label,temp
@@ -74,14 +75,14 @@ def test_lorenz_is_the_same_every_time():
 
 
 def test_all_columns_with_numbers_are_read_by_default(write):
-    series = read_csv(write(TABLE), time_column="time")
+    series = read_series(write(TABLE), Options(time_column="time"))
     assert series.columns == ["load", "temp"]
     assert series.values.tolist() == [[1, 20.5], [2, -30], [4, 0]]
     assert series.values.dtype == torch.float64
 
 
 def test_named_columns_are_read_in_the_order_given(write):
-    series = read_csv(write(TABLE), ["temp", "load"])
+    series = read_series(write(TABLE), Options(["temp", "load"]))
     assert series.columns == ["temp", "load"]
     assert series.values[0].tolist() == [20.5, 1]
 
@@ -98,7 +99,7 @@ def test_named_columns_are_read_in_the_order_given(write):
     ids=["byte order mark", "CRLF", "blank lines at the end", "quotes", "spaces in the header"],
 )
 def test_common_forms_of_a_table_mean_the_same(write, change):
-    series = read_csv(write(change(TABLE)), time_column="time")
+    series = read_series(write(change(TABLE)), Options(time_column="time"))
     assert series.columns == ["load", "temp"]
     assert series.values.tolist() == [[1, 20.5], [2, -30], [4, 0]]
 
@@ -121,7 +122,7 @@ def test_common_forms_of_a_table_mean_the_same(write, change):
 def test_a_faulty_cell_is_named_by_file_row_and_column(write, old, new, message):
     path = write(TABLE.replace(old, new))
     with pytest.raises(TaskError) as error:
-        read_csv(path)
+        read_series(path, Options())
     assert str(error.value) == f"{path}{message}"
 
 
@@ -149,7 +150,7 @@ def test_a_faulty_cell_is_named_by_file_row_and_column(write, old, new, message)
 def test_times_out_of_step_are_named_by_row(write, old, new, message):
     path = write(TABLE.replace(old, new))
     with pytest.raises(TaskError) as error:
-        read_csv(path, time_column="time")
+        read_series(path, Options(time_column="time"))
     assert str(error.value) == f"{path}{message}"
 
 
@@ -177,13 +178,13 @@ def test_times_out_of_step_are_named_by_row(write, old, new, message):
 def test_a_table_without_what_is_asked_is_named(write, text, knobs, message):
     path = write(text)
     with pytest.raises(TaskError) as error:
-        read_csv(path, **knobs)
+        read_series(path, Options(**knobs))
     assert str(error.value) == f"{path}{message}"
 
 
 def test_a_missing_table_is_named(tmp_path):
     with pytest.raises(TaskError, match=r"none\.csv: cannot read this file"):
-        read_csv(tmp_path / "none.csv")
+        read_series(tmp_path / "none.csv", Options())
 
 
 def test_times_with_a_zone_are_compared_across_a_change_of_clocks(write):
@@ -193,4 +194,4 @@ time,x
 2024-03-31T01:30+01:00,2
 2024-03-31T03:30+02:00,3
 """
-    assert read_csv(write(text), time_column="time").values.flatten().tolist() == [1, 2, 3]
+    assert read_series(write(text), Options(time_column="time")).values.flatten().tolist() == [1, 2, 3]
