@@ -53,15 +53,16 @@ def is_value(cell: str, decimal: Decimal | None = None) -> bool:
     return any(NUMBERS[sign].fullmatch(cell) for sign in signs) or bool(TIME.fullmatch(cell))
 
 
-def number(cell: str, decimal: Decimal) -> tuple[float, str]:
-    """The value of a cell, NaN if it is no finite number, and the sign beside it, such as $."""
+def number(cell: str, decimal: Decimal) -> tuple[float, str, bool]:
+    """The value of a cell or NaN, the sign beside it, such as $, and if thousands are parted."""
     found = NUMBERS[decimal].fullmatch(cell)
     if not found or (found["outer"] and found["inner"]) or (found["before"] and found["after"]):
-        return math.nan, ""
+        return math.nan, "", False
     whole = (found["whole"] or "0").replace(found["group"] or ",", "")
     minus = (found["outer"] or found["inner"]).replace(_LONG_MINUS, "-")
     value = float(f"{minus}{whole}.{found['part'] or 0}{found['power'] or ''}")
-    return value if math.isfinite(value) else math.nan, found["before"] or found["after"]
+    sign = found["before"] or found["after"]
+    return value if math.isfinite(value) else math.nan, sign, bool(found["group"])
 
 
 class Table(NamedTuple):
@@ -109,12 +110,14 @@ class Reading(NamedTuple):
         wrong: the rows that are no finite numbers.
         mixed: the first row with another sign, such as %, than the rows before it.
         sign: the sign that stands at the numbers, such as $.
+        parted: whether thousands are parted.
     """
 
     values: list[float]
     wrong: list[int]
-    mixed: int | None
-    sign: str
+    mixed: int | None = None
+    sign: str = ""
+    parted: bool = False
 
 
 class Column:
@@ -135,7 +138,7 @@ class Column:
     @cached_property
     def point(self) -> Reading:
         """Read with a decimal point."""
-        return Reading(self.plain, [], None, "") if self.plain else self._read("point")
+        return Reading(self.plain, []) if self.plain else self._read("point")
 
     @cached_property
     def comma(self) -> Reading:
@@ -181,22 +184,23 @@ class Column:
         return values[0] in (0, 1) and all(b == a + 1 for a, b in pairwise(values))
 
     def _read(self, decimal: Decimal) -> Reading:
-        values, wrong, signs = [], [], dict[str, int]()
+        values, wrong, signs, parted = [], [], dict[str, int](), False
         for row, cell in enumerate(self.cells):
             value = math.nan
             if not is_missing(cell):
-                value, sign = number(cell, decimal)
+                value, sign, parts = number(cell, decimal)
+                parted |= parts
                 if math.isnan(value):
                     wrong.append(row)
                 elif value:  # a zero needs no sign
                     signs.setdefault(sign, row)
             values.append(value)
         _, mixed = [*signs.values(), None, None][:2]
-        return Reading(values, wrong, mixed, next(iter(signs), ""))
+        return Reading(values, wrong, mixed, next(iter(signs), ""), parted)
 
 
 def find_names(
-    place: str, rows: list[list[str]], comment: list[str] | None, header: int | None,
+    place: str, rows: list[list[str]], comment: list[str], header: int | None,
     notes: list[str],
 ) -> tuple[list[str], int]:  # fmt: skip
     """The names of the columns, and whether (1 or 0) the first row holds them.

@@ -166,16 +166,16 @@ def naive_forecasts(inputs: Tensor, horizon: int, season: int) -> dict[str, Tens
     return forecasts
 
 
-def forecasters(
-    window: int, horizon: int, season: int, columns: int, ridge: Callable[[], "Ridge"]
+def naive_forecasters(
+    window: int, horizon: int, season: int, columns: int
 ) -> dict[str, Callable[[Tensor], Tensor]]:
-    """The `naive_forecasts` by name, and `ridge`, each from windows `(B, W, C)` alone."""
+    """The `naive_forecasts` one by one, each from windows `(B, W, C)` alone."""
 
     def naive(name: str) -> Callable[[Tensor], Tensor]:
         return lambda inputs: naive_forecasts(inputs, horizon, season)[name]
 
     names = naive_forecasts(torch.zeros(1, window, columns), horizon, season)
-    return {name: naive(name) for name in names} | {"ridge": lambda inputs: ridge()(inputs)}
+    return {name: naive(name) for name in names}
 
 
 class Ridge:
@@ -226,6 +226,6 @@ class Ridge:
         x = inputs.transpose(1, 2).flatten(1).double()
         y = x.new_zeros(len(x), self._width)
         for targets, model in self._models:
-            y[:, targets] = model(x)
+            y[:, targets] = model(x).reshape(len(x), -1)  # scikit-learn flattens a single target
         forecasts: Tensor = y.float().unflatten(1, (inputs.shape[2], -1)).transpose(1, 2)
         return forecasts

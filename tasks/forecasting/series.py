@@ -16,7 +16,7 @@ from recurbench.tasks.forecasting.times import TIME, grid
 
 Missing = Literal["forward_fill", "mask"]
 
-INDEX_NAMES = re.compile(r"Unnamed: \d+|index|level_\d+")
+INDEX_NAMES = re.compile(r"Unnamed: \d+(?:\.\d+)?|index|level_\d+")
 """Names of an index that was written beside the data."""
 
 
@@ -160,7 +160,7 @@ def _numbers(
     plain = [columns[number].plain for number in chosen]
     if table.separator == "," and decimal is None and None not in plain:
         return [values for values in plain if values]
-    numbers, commas, signs = [], [], []
+    numbers, commas, signs, parted = [], [], [], []
     for number in chosen:
         name, column = table.names[number], columns[number]
         own = decimal or _decimal(table, number, columns)
@@ -178,7 +178,11 @@ def _numbers(
             commas.append(name)
         if reading.sign:
             signs.append(f"{reading.sign} in {name}")
+        if reading.parted:
+            parted.append(name)
         numbers.append(reading.values)
+    if parted:
+        table.notes.append(f"thousands are parted: {', '.join(parted)}")
     if commas and not decimal:
         table.notes.append(f"a comma is the decimal sign: {', '.join(commas)}")
     if signs:
@@ -220,7 +224,7 @@ def _require_all(table: Table, chosen: list[int], values: Tensor) -> None:
         cell = table.columns[number][row]
         what = f"{cell!r} stands for a missing value" if cell else "the cell is empty"
         raise TaskError(
-            f"{table.place(row, number)}: {what}, as {len(missing)} in all; "
+            f"{table.place(row, number)}: {what} ({len(missing)} in all); "
             "set missing=forward_fill or missing=mask, or choose other columns="
         )
 
@@ -232,14 +236,14 @@ def _spread(table: Table, values: Tensor, time: int, options: Options) -> Tensor
         TaskError: as `grid`.
     """
     gaps = options.missing is not None
-    rows = grid(
+    rows, working = grid(
         table.columns[time], lambda row: table.place(row, time), options.time_format, gaps=gaps
     )
+    if working:
+        table.notes.append("the times are those of working days alone")
     if rows[-1] + 1 == len(values):
         return values
-    table.notes.append(
-        f"rows that are missing by their times are put in: {rows[-1] + 1 - len(rows)}"
-    )
+    table.notes.append(f"rows are put in where times are missing: {rows[-1] + 1 - len(rows)}")
     spread = values.new_full((rows[-1] + 1, values.shape[1]), math.nan)
     spread[torch.tensor(rows)] = values
     return spread
@@ -247,15 +251,15 @@ def _spread(table: Table, values: Tensor, time: int, options: Options) -> Tensor
 
 def _settle(table: Table, names: list[str], values: Tensor, missing: Missing | None) -> Series:
     """The series, with what `missing` makes of values that are missing."""
+    series = Series(names, values)
     absent = values.isnan().sum(0).tolist()
-    if not any(absent):
-        return Series(names, values, notes=tuple(table.notes))
-    import pandas as pd  # takes half a second
+    if any(absent):
+        import pandas as pd  # takes half a second
 
-    filled = torch.from_numpy(pd.DataFrame(values.numpy()).ffill().to_numpy(copy=True))
-    counts = ", ".join(f"{n} in {name}" for name, n in zip(names, absent, strict=True) if n)
-    what = "are filled with the one before" if missing == "forward_fill" else "are no targets"
-    table.notes.append(f"missing values {what}: {counts}")
-    if missing == "forward_fill":
-        return Series(names, filled, notes=tuple(table.notes))
-    return Series(names, values, filled, tuple(table.notes))
+        filled = torch.from_numpy(pd.DataFrame(values.numpy()).ffill().to_numpy(copy=True))
+        fill = missing == "forward_fill"
+        series = Series(names, filled) if fill else Series(names, values, filled)
+        counts = ", ".join(f"{n} in {name}" for name, n in zip(names, absent, strict=True) if n)
+        what = "are filled with the one before" if fill else "are no targets"
+        table.notes.append(f"missing values {what}: {counts}")
+    return series._replace(notes=tuple(f"{table.path.name}: {note}" for note in table.notes))

@@ -61,8 +61,8 @@ class Format:
     def __post_init__(self) -> None:
         if self.encoding is not None:
             try:
-                codecs.lookup(self.encoding)
-            except LookupError:
+                b"".decode(self.encoding)
+            except (LookupError, ValueError):
                 raise TaskError(
                     f"encoding must be one that Python knows, such as utf-8, utf-16 or cp1252, "
                     f"not {self.encoding}"
@@ -99,8 +99,7 @@ def read_table(path: Path, form: Format) -> Table:
         raise TaskError(f"{path}: {TOO_SHORT}")
     _require_even(path, rows)
     cells = [row.cells for row in rows]
-    before = lines.comments.get(rows[0].line - 1)
-    comment = next(Lines(path, before, 1).split(sign)).cells if before else None
+    comment = _cells_of(lines.comments.get(rows[0].line - 1, ""), sign)
     names, named = find_names(f"{path}, row {rows[0].line}", cells, comment, form.header, notes)
     if lines.first > 1 and not said:
         notes.append(f"what stands above row {lines.first} is left out")
@@ -196,7 +195,7 @@ def _find_separator(lines: Lines, decimal: Decimal | None) -> str:
         TaskError: several do so equally well.
     """
     fits: dict[str, float] = {}
-    shares: dict[str, float] = {}
+    shares: dict[str, tuple[float, bool]] = {}
     for sign in SEPARATORS.values():
         if sign == ALONE or (sign == "," and decimal == "comma" and '"' not in lines.text):
             continue
@@ -206,7 +205,7 @@ def _find_separator(lines: Lines, decimal: Decimal | None) -> str:
             continue
         ((width, count),) = Counter(len(row.cells) for row in rows).most_common(1) or [(1, 0)]
         if width > 1:
-            shares[sign] = count / len(rows)
+            shares[sign] = count / len(rows), len(rows[0].cells) == 1
             if count == len(rows):
                 fits[sign] = _typed(rows[1:], decimal)
     try:
@@ -214,8 +213,10 @@ def _find_separator(lines: Lines, decimal: Decimal | None) -> str:
     except TaskError:
         alone = []
     if not fits:
-        single = not shares or (alone and _typed(alone[1:], decimal) == 1)
-        return ALONE if single else max(shares, key=lambda sign: shares[sign])
+        likely = max(shares, key=lambda sign: shares[sign], default=ALONE)
+        # Below a header that is one name, 9,95 is one number.
+        one = likely != ALONE and shares[likely][1] and _typed(alone[1:], decimal) == 1
+        return ALONE if one else likely
     best = [sign for sign, share in fits.items() if share == max(fits.values())]
     if "\t" in best and " " in best:
         best.remove(" ")  # whitespace splits at tabs too
@@ -228,6 +229,14 @@ def _find_separator(lines: Lines, decimal: Decimal | None) -> str:
             f"ways; set {' or '.join(words)}"
         )
     return best[0]
+
+
+def _cells_of(comment: str, sign: str) -> list[str]:
+    """The cells of a comment; none if it has no such form."""
+    try:
+        return next(Lines(Path(), comment, 1).split(sign), Row(0, [])).cells
+    except TaskError:
+        return []
 
 
 def _typed(rows: list[Row], decimal: Decimal | None) -> float:

@@ -30,8 +30,8 @@ from recurbench.tasks.forecasting.columns import Decimal
 from recurbench.tasks.forecasting.forecasts import (
     Ridge,
     forecast_figures,
-    forecasters,
     known_mse,
+    naive_forecasters,
     require_variation,
     scale_of,
 )
@@ -77,29 +77,26 @@ class Forecasting(Task):
         dataset: `mackey_glass` and `lorenz`, 3,000 points of chaotic equations, of one and three
             columns; `etth1`, hourly load and oil temperature of a transformer (Zhou et al.,
             "Informer", 2021), split 12/4/4 months; `file`, tables of one's own.
-        file: with `dataset=file`, a table of one's own. How it is written is found out, and what
-            that decides is said: separator, decimal sign, encoding and header. Comments (`#`),
-            columns of text and a written index are left out. What may be read in two ways is
-            refused, with the knob that decides.
+        file: with `dataset=file`, a table of one's own. How it is written is found out, and said
+            if it is not the usual way; what may be read in two ways is refused. Comments (`#`),
+            columns of text and a written index are left out.
         val_file: a table with the same columns for validation; `file` has no validation split then.
         test_file: a table with the same columns for test; `file` has no test split then.
         columns: which columns of a table to read and forecast, by name or by number from 0; all
             columns of numbers by default.
         time_column: a column of one's tables with times in even steps, which is checked and not
-            forecast: equal steps, also of Unix time or rounded ones, months, quarters, years, or
-            the days of working weeks.
+            forecast: equal steps, months, quarters, years or working days; Unix time too.
         time_format: how the times are written, such as `%d.%m.%y %H:%M` (as `strptime` has it), or
-            which of day and month comes first, `dayfirst` or `monthfirst`; by default ISO 8601 and
-            other usual forms that leave no doubt.
-        missing: what to do with values that are missing, and with rows that `time_column` shows to
-            be missing; they are refused by default. `forward_fill` puts the value before in their
-            place. `mask` does so in what the model sees alone (zero if none is before), and takes
-            them as no targets: no loss, no figure, no reference, no scale counts them.
+            `dayfirst` or `monthfirst`; by default ISO 8601 and forms that leave no doubt.
+        missing: what to do with missing values, and with rows that `time_column` shows to be
+            missing; None refuses them. `forward_fill` puts the value before in their place. `mask`
+            shows that to the model (the train mean if none is before), but takes it as no target:
+            it counts in no loss, figure, reference or scale.
         separator: what stands between the cells of one's tables; `none` if there is one column.
         decimal: the sign before decimals; the other one may part thousands.
         encoding: that of one's tables, such as `cp1252`.
-        header: the row of the file that names the columns, from 1; 0 if none does, which calls them
-            0, 1, 2 and so on.
+        header: the row of the file that names the columns, from 1; 0 if none does: they are called
+            0, 1, 2 then.
         window: rows that the model sees.
         horizon: rows that it forecasts.
         method: how it forecasts them.
@@ -180,16 +177,14 @@ class Forecasting(Task):
         require_variation(self.rows["train"], self.season, self.names, source.place)
         self.mean, self.deviation = scale_of(self.rows["train"])
         self.standardised = {split: self._scaled(rows) for split, rows in self.rows.items()}
-        self.seen = {
-            split: self._scaled(part.shown).nan_to_num(0.0) for split, part in splits.items()
-        }
+        self.seen = {name: self._scaled(part.shown).nan_to_num(0) for name, part in splits.items()}
         self.windows = {
             split: self.cut(rows, self.seen[split]) for split, rows in self.standardised.items()
         }
-        count = len(self.names)
+        width = len(self.names)
         if self.method == "recursive":
-            return TaskSpec(count, False, output_size=count, scope="step", predicts_next=True)
-        return TaskSpec(count, False, output_size=self.horizon * count, scope="sequence")
+            return TaskSpec(width, False, output_size=width, scope="step", predicts_next=True)
+        return TaskSpec(width, False, output_size=self.horizon * width, scope="sequence")
 
     def cut(self, rows: Tensor, seen: Tensor | None = None) -> Rows:
         """All windows of rows `(n, C)`, and what is to be said of each.
@@ -245,10 +240,10 @@ class Forecasting(Task):
             centred = self.zero == "window"
             return Ridge(train, self.window, self.horizon, centred=centred, seen=seen)
 
-        columns = len(self.names)
-        forecasts = forecasters(self.window, self.horizon, self.season, columns, ridge)
+        forecasts = naive_forecasters(self.window, self.horizon, self.season, len(self.names))
         if self.zero == "window":
             forecasts["window_mean"] = forecasts.pop("mean")  # that is what 0 is then
+        forecasts["ridge"] = lambda window: ridge()(window)
         return {name: player(forecast) for name, forecast in forecasts.items()}
 
     def fingerprint(self) -> str:
@@ -278,8 +273,8 @@ class Forecasting(Task):
         batch, zero = self.windows["test"].spread(PLOTTED)
         answers = self._answers(batch)
         parts = self._window_of(batch), answers, predict(batch).reshape(answers.shape)
-        own = [(part + zero) * self.deviation + self.mean for part in parts]
-        return {"forecasts": plot_forecasts(*own, self.names)}
+        window, came, said = ((part + zero) * self.deviation + self.mean for part in parts)
+        return {"forecasts": plot_forecasts(window, came, said, self.names)}
 
     @classmethod
     def example_file(cls, folder: Path, seed: int) -> Path:

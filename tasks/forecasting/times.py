@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate, pairwise
-from statistics import median, mode
+from statistics import median_low, mode
 from typing import NamedTuple
 
 from recurbench.tasks.base import TaskError
@@ -21,7 +21,7 @@ TIME = re.compile(
 )
 """What looks like a time, at a glance."""
 
-ZONED = re.compile(rf"(.*(?::\d\d|T\d\d|T\d{{4}}|T\d{{6}})(?:\.\d+)?) ?({_ZONE})")
+ZONED = re.compile(rf"(.*(?::\d\d|T\d\d|T\d{{4}}|T\d{{6}})(?:[.,]\d+)?) ?({_ZONE})")
 
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
 
@@ -29,10 +29,7 @@ DIGITS = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%
 """Times that look like whole numbers, by how many digits they have."""
 
 DATES = {"dayfirst": "%d/%m/%Y", "monthfirst": "%m/%d/%Y"}
-YEAR_FIRST = "%Y/%m/%d"
-
 CLOCKS = ["", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p"]
-
 NAMED = ["%d %b %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y", "%Y %b %d", "%b %Y", "%B %Y", "%Y %b"]
 """Dates with the name of a month, after all other signs have become spaces."""
 
@@ -77,11 +74,11 @@ class Times(NamedTuple):
 
 def grid(
     cells: Sequence[str], place: Callable[[int], str], time_format: str | None, *, gaps: bool
-) -> list[int]:
-    """The number of each row, from 0, on an even grid of times; gaps leave numbers out.
+) -> tuple[list[int], bool]:
+    """The number of each row, from 0, on an even grid, and whether that has working days alone.
 
     Even are equal steps, up to rounding; months, quarters, years; the days of working weeks. Those
-    that leave the fewest gaps are taken.
+    that leave the fewest gaps, which are numbers without a row, are taken.
 
     Args:
         cells: the times.
@@ -98,9 +95,11 @@ def grid(
     if back is not None:
         hint = "; the last times come first: sort the rows" if max(steps) < 0 else ""
         raise TaskError(f"{place(back)}: {cells[back]} is not after the row before{hint}")
-    grids = [_even(times.instants, SECOND if times.clock else None)]
+    equal, working = _even(times.instants, SECOND if times.clock else None), []
+    grids = [equal]
     if times.clock:
-        grids += [_monthly(times.clock), *(_working(times.clock, *week) for week in WEEKS)]
+        working = [_working(times.clock, *week) for week in WEEKS]
+        grids += [_monthly(times.clock), *working]
         if min(steps) > DAY * 9 // 10:  # midnights are 23 to 25 hours apart when clocks change
             grids.append(_even([_microseconds(clock) for clock in times.clock], SECOND))
     even = [rows for rows in grids if rows]
@@ -117,15 +116,13 @@ def grid(
         row = next(row for row, on_grid in enumerate(rows) if on_grid != row)
         raise TaskError(
             f"{place(row)}: {cells[row]} comes {times.span(steps[row - 1])} after the row before, "
-            f"not {times.span(mode(steps))} as most rows do; {absent} rows are missing in all: "
+            f"not {times.span(mode(steps))} as most rows do (missing rows in all: {absent}); "
             f"set missing=forward_fill or missing=mask, {OTHERWISE}"
         )
     if absent > 9 * len(rows):
-        raise TaskError(
-            f"{place(len(rows) - 1)}: {absent} rows are missing by the times, but the table has "
-            f"{len(rows)}; correct the times, {OTHERWISE}"
-        )
-    return rows
+        what = f"{absent} rows are missing by the times, but the table has {len(rows)}"
+        raise TaskError(f"{place(len(rows) - 1)}: {what}; correct the times, {OTHERWISE}")
+    return rows, rows in working and rows != equal
 
 
 def read_times(cells: Sequence[str], place: Callable[[int], str], time_format: str | None) -> Times:
@@ -185,7 +182,8 @@ def _by_itself(
     """The same in the first form that fits all cells; `order` is that of day and month."""
     zoned = [ZONED.fullmatch(cell) for cell in cells]
     zones = [_offset(found[2]) if found else 0 for found in zoned]
-    texts = [found[1] if found else cell for found, cell in zip(zoned, cells, strict=True)]
+    bare = [found[1] if found else cell for found, cell in zip(zoned, cells, strict=True)]
+    texts = [re.sub(r"(:\d\d),(\d+)$", r"\1.\2", text) for text in bare]
     if any(zoned) and not all(zoned):
         raise TaskError(f"{place(zoned.index(None))}: the time has no zone, but others have one")
     reached = 0
@@ -213,6 +211,7 @@ def _by_itself(
 def _forms(texts: list[str], order: str | None) -> Iterator[list[tuple[list[str], str]]]:
     """Forms to try one after the other: cells, perhaps rewritten, and a format of pandas."""
     yield [(texts, "ISO8601")]
+    yield [([text if text[-3:-2] != "W" else f"{text}-1" for text in texts], "%G-W%V-%u")]
     for pattern, rewrite in PERIODS:
         found = [re.fullmatch(pattern, text) for text in texts]
         rewritten = [rewrite(*one.groups()) if one else "" for one in found]
@@ -221,7 +220,7 @@ def _forms(texts: list[str], order: str | None) -> Iterator[list[tuple[list[str]
     spaces = [re.sub(r"[-/.,\s]+", " ", text) for text in texts]
     for clock in CLOCKS:
         dates = [DATES[order]] if order else list(DATES.values())
-        yield [(slashes, date + clock) for date in (*dates, YEAR_FIRST)]
+        yield [(slashes, date + clock) for date in (*dates, "%Y/%m/%d")]
         yield from ([(spaces, date + clock)] for date in NAMED)
 
 
@@ -256,7 +255,7 @@ def _even(times: list[int], coarsest: int | None) -> list[int] | None:
     rounded = 1
     while math.gcd(*steps) % (10 * rounded) == 0 and rounded != coarsest:
         rounded *= 10
-    step = float(median(steps))
+    step = float(median_low(steps))
     for _ in range(2):  # the second time with a step that rounding makes no difference to
         counts = [round(each / step) for each in steps]
         if min(counts) < 1:

@@ -194,4 +194,8 @@ time,x
 2024-03-31T01:30+01:00,2
 2024-03-31T03:30+02:00,3
 """
-    assert read_series(write(text), Options(time_column="time")).values.flatten().tolist() == [1, 2, 3]
+    assert read_series(write(text), Options(time_column="time")).values.flatten().tolist() == [
+        1,
+        2,
+        3,
+    ]
