@@ -226,7 +226,7 @@ def find_names(
         if header is None and any(is_value(cell) for cell in first):
             notes.append(f"the first row names the columns: {', '.join(first)}")
         names = [cell or f"Unnamed: {number}" for number, cell in enumerate(first)]
-    elif comment and len(comment) == len(first) and not any(map(is_value, comment)):
+    elif len(comment) == len(first) > 1 and not any(map(is_value, comment)):
         notes.append(f"the comment above the first row names the columns: {', '.join(comment)}")
         names = comment
     else:

@@ -61,7 +61,7 @@ class Format:
     def __post_init__(self) -> None:
         if self.encoding is not None:
             try:
-                b"".decode(self.encoding)
+                io.TextIOWrapper(io.BytesIO(), encoding=self.encoding)
             except (LookupError, ValueError):
                 raise TaskError(
                     f"encoding must be one that Python knows, such as utf-8, utf-16 or cp1252, "

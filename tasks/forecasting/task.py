@@ -57,6 +57,7 @@ class Forecasting(Task):
         input    1 2 3 . .       2 3 4 . .
         target   . . . 4 5       . . . 5 6
 
+        >>> import torch
         >>> rows = torch.arange(1.0, 8.0)[:, None]
         >>> inputs, targets, _ = Forecasting(window=3, horizon=2).cut(rows)
         >>> inputs[:2, :, 0].tolist(), targets[:2, :, 0].tolist()
