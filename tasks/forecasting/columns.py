@@ -254,11 +254,9 @@ def _has_names(rows: list[list[str]]) -> bool | None:
             for word, column in zip(words, below, strict=True)
         )
         return True if over_values or not any(map(is_value, first)) else None
-    # pandas writes 0, 1, 2 for columns without names, and leaves that of the index empty.
     given = [cell for cell in first if cell]
-    start = int(given[0]) if given and given[0].isdecimal() else -1
-    if start < 0 or given != [str(number) for number in range(start, start + len(given))]:
+    if not all(map(str.isdecimal, given)) or len(set(given)) < max(len(given), 1):
         return False
-    if start == 0 and len(given) < len(first):
-        return True
-    return None if start == 0 or len(given) > 1 else False
+    # pandas calls columns 0, 1, 2 that have no names, and leaves that of the index empty.
+    counted = given == [str(number) for number in range(len(given))]
+    return True if counted and len(given) < len(first) else None

@@ -209,7 +209,7 @@ def _decimal(table: Table, number: int, columns: list[Column]) -> Decimal:
     if not custom and len(shown) == 1:
         return shown.pop()
     pairs = zip(column.point.values, column.comma.values, strict=True)
-    row, values = next((row, pair) for row, pair in enumerate(pairs) if pair[0] != pair[1])
+    row, values = next((row, (a, b)) for row, (a, b) in enumerate(pairs) if abs(a - b) > 0)
     raise TaskError(
         f"{table.place(row, number)}: {column.cells[row]!r} may be {values[0]:g} or {values[1]:g}; "
         "set decimal=point or decimal=comma"

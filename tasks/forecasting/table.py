@@ -195,7 +195,7 @@ def _find_separator(lines: Lines, decimal: Decimal | None) -> str:
         TaskError: several do so equally well.
     """
     fits: dict[str, float] = {}
-    shares: dict[str, tuple[float, bool]] = {}
+    shares: dict[str, tuple[bool, float]] = {}
     for sign in SEPARATORS.values():
         if sign == ALONE or (sign == "," and decimal == "comma" and '"' not in lines.text):
             continue
@@ -205,7 +205,7 @@ def _find_separator(lines: Lines, decimal: Decimal | None) -> str:
             continue
         ((width, count),) = Counter(len(row.cells) for row in rows).most_common(1) or [(1, 0)]
         if width > 1:
-            shares[sign] = count / len(rows), len(rows[0].cells) == 1
+            shares[sign] = len(rows[0].cells) > 1, count / len(rows)
             if count == len(rows):
                 fits[sign] = _typed(rows[1:], decimal)
     try:
@@ -215,7 +215,7 @@ def _find_separator(lines: Lines, decimal: Decimal | None) -> str:
     if not fits:
         likely = max(shares, key=lambda sign: shares[sign], default=ALONE)
         # Below a header that is one name, 9,95 is one number.
-        one = likely != ALONE and shares[likely][1] and _typed(alone[1:], decimal) == 1
+        one = likely != ALONE and not shares[likely][0] and _typed(alone[1:], decimal) == 1
         return ALONE if one else likely
     best = [sign for sign, share in fits.items() if share == max(fits.values())]
     if "\t" in best and " " in best:

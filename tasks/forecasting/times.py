@@ -228,10 +228,13 @@ def _parse(texts: Sequence[str], form: str) -> tuple[list[datetime], int | None]
     """Times in a format, or the first row that is not in it."""
     import pandas as pd  # takes half a second
 
-    parsed = pd.to_datetime(pd.Series(list(texts), dtype=object), format=form, errors="coerce")
+    try:
+        parsed = pd.to_datetime(pd.Series(list(texts), dtype=object), format=form, errors="coerce")
+    except ValueError:  # zones in other places than `ZONED` expects
+        return [], 0
     if parsed.isna().any():
         return [], int(parsed.isna().argmax())
-    return [time.to_pydatetime() for time in parsed.dt.as_unit("us")], None
+    return [time.to_pydatetime().replace(tzinfo=None) for time in parsed.dt.as_unit("us")], None
 
 
 def _offset(zone: str) -> int:
