@@ -14,6 +14,9 @@ from recurbench.tasks.forecasting.times import TIME
 
 Decimal = Literal["point", "comma"]
 
+SAMPLE = 200
+"""How many rows decide how a file is written."""
+
 MISSING = frozenset(
     [
         *("", "na", "n/a", "#na", "#n/a", "#n/a n/a", "<na>", "nan", "-nan", "nat", "null", "none"),
@@ -63,6 +66,11 @@ def number(cell: str, decimal: Decimal) -> tuple[float, str, bool]:
     value = float(f"{minus}{whole}.{found['part'] or 0}{found['power'] or ''}")
     sign = found["before"] or found["after"]
     return value if math.isfinite(value) else math.nan, sign, bool(found["group"])
+
+
+def is_number(cell: str, decimal: Decimal) -> bool:
+    """Whether a cell is a finite number."""
+    return not math.isnan(number(cell, decimal)[0])
 
 
 class Table(NamedTuple):
@@ -143,29 +151,39 @@ class Column:
     @cached_property
     def comma(self) -> Reading:
         """Read with a decimal comma."""
+        if self.plain is None and not any("." in cell for cell in self.cells):
+            plain = Column([cell.replace(",", ".") for cell in self.cells]).plain
+            if plain is not None:  # by far the faster way
+                return Reading(plain, [])
         return self._read("comma")
 
     @cached_property
     def present(self) -> int:
         """How many cells are not missing."""
-        return sum(not is_missing(cell) for cell in self.cells)
+        plain = self.plain is not None
+        return len(self.cells) if plain else sum(not is_missing(cell) for cell in self.cells)
 
     @cached_property
     def reads(self) -> list[Decimal]:
         """The decimal signs with which all cells are numbers."""
-        signs: list[Decimal] = ["point", "comma"]
-        return [sign for sign in signs if not self.reading(sign).wrong]
+        return [
+            sign
+            for sign in NUMBERS
+            if all(is_missing(cell) or is_number(cell, sign) for cell in self.cells)
+        ]
 
     @cached_property
     def ambiguous(self) -> bool:
         """Whether all cells are numbers with either sign, but other ones."""
+        if len(self.reads) < 2:
+            return False
         pairs = zip(self.point.values, self.comma.values, strict=True)
-        return len(self.reads) == 2 and any(a != b and not math.isnan(a) for a, b in pairs)
+        return any(abs(a - b) > 0 for a, b in pairs)  # of NaN this is false
 
     @property
     def is_text(self) -> bool:
         """Whether no cell is a number."""
-        return min(len(self.point.wrong), len(self.comma.wrong)) == self.present
+        return not any(is_number(cell, sign) for cell in self.cells for sign in NUMBERS)
 
     def reading(self, decimal: Decimal) -> Reading:
         """Read with a decimal sign."""
@@ -246,14 +264,13 @@ def _has_names(rows: list[list[str]]) -> bool | None:
     first = rows[0]
     words = [cell and not is_missing(cell) and not is_value(cell) for cell in first]
     if any(words):
-        below = list(zip(*rows[1:], strict=True)) or [()] * len(first)
+        if not any(map(is_value, first)):
+            return True
         over_values = any(
-            word
-            and any(map(is_value, column))
-            and all(is_value(c) or is_missing(c) for c in column)
-            for word, column in zip(words, below, strict=True)
+            word and all(is_value(cell) or is_missing(cell) for cell in column)
+            for word, column in zip(words, zip(*rows[1:SAMPLE], strict=True), strict=False)
         )
-        return True if over_values or not any(map(is_value, first)) else None
+        return True if over_values else None
     given = [cell for cell in first if cell]
     if not all(map(str.isdecimal, given)) or len(set(given)) < max(len(given), 1):
         return False

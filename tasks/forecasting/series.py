@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from recurbench.tasks.base import TaskError
-from recurbench.tasks.forecasting.columns import Column, Decimal, Table, is_missing
+from recurbench.tasks.forecasting.columns import Column, Decimal, Table, is_missing, is_number
 from recurbench.tasks.forecasting.table import Format, read_table
 from recurbench.tasks.forecasting.times import TIME, grid
 
@@ -81,6 +81,8 @@ def read_series(path: Path, options: Options) -> Series:
     columns = [Column(cells) for cells in table.columns]
     if options.columns is not None:
         chosen = [table.find(name) for name in options.columns]
+        if len(set(chosen)) < len(chosen):
+            raise TaskError(f"{path}: columns={options.columns} name one column twice")
     else:
         chosen = _choose(table, columns, time)
     numbers = _numbers(table, columns, chosen, options.form.decimal)
@@ -164,11 +166,11 @@ def _numbers(
     for number in chosen:
         name, column = table.names[number], columns[number]
         own = decimal or _decimal(table, number, columns)
-        reading, other = column.reading(own), column.reading(OTHER[own])
+        reading = column.reading(own)
         if reading.wrong:
             row = reading.wrong[0]
             what = "is not a finite number"
-            if row not in other.wrong:
+            if is_number(column.cells[row], OTHER[own]):
                 what += f" with a decimal {own}" + ("" if decimal else ", which others have")
             raise TaskError(f"{table.place(row, number)}: {column.cells[row]!r} {what}")
         if reading.mixed is not None:

@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from recurbench.tasks.base import TaskError
-from recurbench.tasks.forecasting.columns import Decimal, Table, find_names, is_missing, is_value
+from recurbench.tasks.forecasting.columns import (
+    SAMPLE,
+    Decimal,
+    Table,
+    find_names,
+    is_missing,
+    is_value,
+)
 
 Separator = Literal["comma", "semicolon", "tab", "pipe", "whitespace", "none"]
 
@@ -26,9 +33,6 @@ ALONE = "\x1f"
 SEPARATORS = {
     "comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "whitespace": " ", "none": ALONE
 }  # fmt: skip
-
-SAMPLE = 200
-"""How many rows decide how a file is written."""
 
 MARKS = {
     codecs.BOM_UTF8: "utf-8",

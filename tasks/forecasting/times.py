@@ -50,7 +50,6 @@ days at least they show (a single Sunday may as well be a gap)."""
 
 NEAR = 4
 """How many days from an end of a month still are that end, as the last working day is."""
-
 OTHERWISE = "or leave time_column out to take the rows as evenly spaced"
 
 

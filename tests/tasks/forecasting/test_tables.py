@@ -195,6 +195,11 @@ def test_columns_of_one_name_and_numbers_of_columns_are_told_apart(read):
     assert "another column named a is called a.1" in said(series)
 
 
+def test_a_column_is_read_once(read):
+    with pytest.raises(TaskError, match="name one column twice"):
+        read("a,b\n9,1\n8,3\n", columns=["a", "0"])
+
+
 def test_an_unknown_encoding_is_named():
     with pytest.raises(TaskError, match="not utf-9"):
         Format(encoding="utf-9")
