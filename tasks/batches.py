@@ -23,7 +23,8 @@ class Batch(NamedTuple):
 
     Attributes:
         inputs: token ids `(B, T)` or features `(B, T, F)`, dense or packed.
-        targets: `(B, T, ...)` or packed for a prediction per step, `(B, ...)` for one per sequence.
+        targets: `(B, T, ...)` or packed for a prediction per step, `(B, ...)` for one per sequence;
+            `IGNORE_INDEX`, or NaN for numbers, does not count.
         fresh: False carries the state over from the batch before (truncated BPTT).
     """
 

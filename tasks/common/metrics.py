@@ -45,7 +45,10 @@ class MeanCrossEntropy(Metric):
 
 
 class MeanSquaredError(Metric):
-    """The mean squared error over all numbers of an epoch, kept in float64."""
+    """The mean squared error over all numbers of an epoch, kept in float64.
+
+    Targets that are NaN, of values that are missing, do not count.
+    """
 
     higher_is_better = False
     full_state_update = False
@@ -60,9 +63,10 @@ class MeanSquaredError(Metric):
 
     def update(self, outputs: Tensor, targets: Tensor) -> None:
         """Adds outputs `(N, ...)` and targets of as many numbers."""
-        errors = outputs.reshape(targets.shape).double() - targets
+        known = targets.isnan().logical_not()
+        errors = torch.where(known, outputs.reshape(targets.shape).double() - targets, 0.0)
         self.total += errors.square().sum()
-        self.count += errors.numel()
+        self.count += known.sum()
 
     def compute(self) -> Tensor:
         """The mean so far; NaN when nothing was added."""

@@ -29,6 +29,12 @@ class Rows(NamedTuple):
             return Batch(inputs, targets)
         return Batch(inputs - self.zero[rows], targets - self.zero[rows])
 
+    def spread(self, count: int) -> tuple[Batch, Tensor | float]:
+        """Some sequences from all over, and what is subtracted from them."""
+        last = len(self.targets) - 1
+        chosen = torch.linspace(0, last, min(count, last + 1)).long()
+        return self.take(chosen), 0.0 if self.zero is None else self.zero[chosen]
+
     def once(self, batch_size: int) -> Batches:
         """All sequences once, in order."""
         return Batches(

@@ -3,13 +3,15 @@
 Legend: B batch, W window, H horizon, C columns, N windows.
 """
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
+from recurbench.tasks.base import TaskError
 from recurbench.tasks.common.baselines import Linear
 
 PENALTY = 1e-3
@@ -23,6 +25,7 @@ class ForecastError(Metric):
     """A weighted sum over columns of the mean absolute or squared error of each.
 
     All figures of one collection keep the same sums, so that its compute groups update them once.
+    Targets that are NaN, of values that are missing, do not count.
 
     Args:
         weights: `(C,)`, the weight of each column.
@@ -44,19 +47,68 @@ class ForecastError(Metric):
         for sums in ("absolute_sum", "squared_sum"):
             zeros = torch.zeros(len(weights), dtype=torch.float64)
             self.add_state(sums, zeros, dist_reduce_fx="sum")
-        self.add_state("count", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+        zeros = torch.zeros(len(weights), dtype=torch.long)
+        self.add_state("count", zeros, dist_reduce_fx="sum")
 
     def update(self, outputs: Tensor, targets: Tensor) -> None:
         """Adds forecasts, and what came `(N, ..., C)`, of as many numbers."""
         errors = (outputs.reshape(targets.shape).double() - targets).flatten(0, -2)
+        known = targets.isnan().logical_not().flatten(0, -2)
+        errors = torch.where(known, errors, 0.0)
         self.absolute_sum += errors.abs().sum(0)
         self.squared_sum += errors.square().sum(0)
-        self.count += len(errors)
+        self.count += known.sum(0)
 
     def compute(self) -> Tensor:
         """The figure so far; NaN when nothing was added."""
         sums = self.squared_sum if self.squared else self.absolute_sum
-        return (self.weights * sums).sum() / self.count
+        most = self.count.max().double()
+        return (self.weights * sums * (most / self.count)).sum() / most
+
+
+def known_mse(outputs: Tensor, targets: Tensor) -> Tensor:
+    """The mean squared error over targets that are not NaN; 0 if there is none."""
+    known = targets.isnan().logical_not()
+    return (outputs - torch.where(known, targets, outputs)).square().sum() / known.sum().clamp(1)
+
+
+def mean_of_known(values: Tensor) -> Tensor:
+    """The mean over the rows of `(n, C)`, without those that are NaN."""
+    return values.nanmean(0) if values.isnan().any() else values.mean(0)
+
+
+def scale_of(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean and the deviation of the columns of rows `(n, C)`, without values that are NaN."""
+    mean = mean_of_known(rows)
+    if rows.isnan().any():
+        return mean, mean_of_known((rows - mean).square()).sqrt()
+    return mean, rows.std(0, correction=0)
+
+
+def require_variation(train: Tensor, season: int, columns: Sequence[str], source: object) -> None:
+    """Refuses columns that cannot be standardised, or whose MASE would divide by zero.
+
+    Args:
+        train: the rows `(n, C)` of the train split, NaN where values are missing.
+        season: rows after which the series roughly repeats.
+        columns: their names.
+        source: where they come from.
+
+    Raises:
+        TaskError: names the source and the column.
+    """
+    lowest, highest = (train.nan_to_num(way * math.inf) for way in (1, -1))
+    constant = lowest.amin(0) >= highest.amax(0)
+    change = train[season:] - train[:-season]
+    periodic = (change == 0).logical_or(change.isnan()).all(0)
+    for name, same, repeats in zip(columns, constant, periodic, strict=True):
+        if same:
+            raise TaskError(f"{source}: column {name} is constant in the train split")
+        if repeats:
+            raise TaskError(
+                f"{source}: column {name} repeats exactly every season={season} rows of the train "
+                "split, which leaves MASE without a scale; choose another season"
+            )
 
 
 def forecast_figures(train: Tensor, season: int, columns: Sequence[str]) -> MetricCollection:
@@ -68,13 +120,13 @@ def forecast_figures(train: Tensor, season: int, columns: Sequence[str]) -> Metr
     `mae_original_<column>` too.
 
     Args:
-        train: the rows `(n, C)` of the train split in their own units.
+        train: the rows `(n, C)` of the train split in their own units, NaN where one is missing.
         season: rows after which the series roughly repeats.
         columns: their names.
     """
     equal = torch.full((len(columns),), 1 / len(columns), dtype=torch.float64)
-    deviation = train.std(0, correction=0)
-    seasonal = (train[season:] - train[:-season]).abs().mean(0)
+    _, deviation = scale_of(train)
+    seasonal = mean_of_known((train[season:] - train[:-season]).abs())
     figures = {
         "mse": ForecastError(equal, squared=True),
         "mae": ForecastError(equal),
@@ -114,6 +166,18 @@ def naive_forecasts(inputs: Tensor, horizon: int, season: int) -> dict[str, Tens
     return forecasts
 
 
+def naive_forecasters(
+    window: int, horizon: int, season: int, columns: int
+) -> dict[str, Callable[[Tensor], Tensor]]:
+    """The `naive_forecasts` one by one, each from windows `(B, W, C)` alone."""
+
+    def naive(name: str) -> Callable[[Tensor], Tensor]:
+        return lambda inputs: naive_forecasts(inputs, horizon, season)[name]
+
+    names = naive_forecasts(torch.zeros(1, window, columns), horizon, season)
+    return {name: naive(name) for name in names}
+
+
 class Ridge:
     """The linear forecast with the least squares on the train split, plus a small penalty.
 
@@ -121,24 +185,47 @@ class Ridge:
     windows of the split hold more numbers than `LARGEST`, fewer windows are used, evenly spaced.
 
     Args:
-        rows: the train split `(rows, C)`, standardised.
+        rows: the train split `(rows, C)`, standardised; NaN are no targets.
         window: W.
         horizon: H.
         centred: subtract the mean of each window from it and from what followed it.
+        seen: what the windows show of the rows, if that is something else.
     """
 
-    def __init__(self, rows: Tensor, window: int, horizon: int, *, centred: bool = False) -> None:
+    def __init__(
+        self, rows: Tensor, window: int, horizon: int, *, centred: bool = False,
+        seen: Tensor | None = None,
+    ) -> None:  # fmt: skip
         count = len(rows) - window - horizon + 1
         most = max(LARGEST // ((window + horizon) * rows.shape[1]), 1)
         starts = torch.linspace(0, count - 1, min(count, most), dtype=torch.float64).long()
-        cuts = rows.unfold(0, window + horizon, 1)[starts].double()
+        x, y = (
+            part.unfold(0, window + horizon, 1)[starts].double()
+            for part in (rows if seen is None else seen, rows)
+        )
+        x, y = x[..., :window], y[..., window:]
         if centred:
-            cuts = cuts - cuts[..., :window].mean(-1, keepdim=True)
-        x, y = (part.flatten(1) for part in cuts.split([window, horizon], -1))
-        self._model = Linear(x, y, PENALTY * float((x - x.mean(0)).square().sum()) / x.shape[1])
+            zero = x.mean(-1, keepdim=True)
+            x, y = x - zero, y - zero
+        x, y = x.flatten(1), y.flatten(1)
+        # Targets that are known in the same windows are fitted together, without other windows.
+        known, groups = y.isnan().logical_not().unique(dim=1, return_inverse=True)
+        self._width, self._models = y.shape[1], []
+        for group, windows in enumerate(known.T):
+            if windows.any():
+                targets = (groups == group).nonzero()[:, 0]
+                model = self._fit(x[windows], y[windows][:, targets])
+                self._models.append((targets, model))
+
+    @staticmethod
+    def _fit(x: Tensor, y: Tensor) -> Linear:
+        return Linear(x, y, PENALTY * float((x - x.mean(0)).square().sum()) / x.shape[1])
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        """Forecasts `(B, H, C)` from windows `(B, W, C)`."""
-        y = self._model(inputs.transpose(1, 2).flatten(1).double())
+        """Forecasts `(B, H, C)` from windows `(B, W, C)`; 0 where no target was known."""
+        x = inputs.transpose(1, 2).flatten(1).double()
+        y = x.new_zeros(len(x), self._width)
+        for targets, model in self._models:
+            y[:, targets] = model(x).reshape(len(x), -1)  # scikit-learn flattens a single target
         forecasts: Tensor = y.float().unflatten(1, (inputs.shape[2], -1)).transpose(1, 2)
         return forecasts

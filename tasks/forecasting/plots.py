@@ -8,6 +8,9 @@ from torch import Tensor
 
 from recurbench.tasks.base import TaskError
 
+PLOTTED = 4
+"""How many windows are shown, and at most how many columns."""
+
 
 def require_matplotlib() -> None:
     """Refuses to plot without it.
@@ -28,10 +31,11 @@ def plot_forecasts(
         windows: what was seen, `(windows, W, columns)`.
         answers: what came then, `(windows, H, columns)`.
         forecasts: what was said to come, of the same shape.
-        columns: their names.
+        columns: their names; the first `PLOTTED` are shown.
     """
     from matplotlib.figure import Figure
 
+    columns = columns[:PLOTTED]
     figure = Figure((3.2 * len(windows), 2.2 * len(columns)), layout="constrained")
     panels = figure.subplots(len(columns), len(windows), sharex=True, sharey="row", squeeze=False)
     seen, until = windows.shape[1], windows.shape[1] + answers.shape[1]

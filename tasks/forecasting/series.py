@@ -1,21 +1,26 @@
-"""Where the series to forecast come from: equations, or a table in a CSV file."""
+"""A series, and how it is made of a table: its columns, its times, and what is missing in it."""
 
-import csv
-import io
 import math
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import mode
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from recurbench.limits import did_you_mean
 from recurbench.tasks.base import TaskError
-from recurbench.tasks.common.corpora import read_text
+from recurbench.tasks.forecasting.columns import Column, Decimal, Table, is_missing, is_number
+from recurbench.tasks.forecasting.table import Format, read_table
+from recurbench.tasks.forecasting.times import TIME, grid
+
+Missing = Literal["forward_fill", "mask"]
+
+INDEX_NAMES = re.compile(r"Unnamed: \d+(?:\.\d+)?|index|level_\d+")
+"""Names of an index that was written beside the data."""
+
+
+OTHER: dict[Decimal, Decimal] = {"point": "comma", "comma": "point"}
 
 
 class Series(NamedTuple):
@@ -23,134 +28,81 @@ class Series(NamedTuple):
 
     Attributes:
         columns: their names.
-        values: `(rows, columns)` in float64.
+        values: `(rows, columns)` in float64; NaN where a value is missing, with `missing=mask`.
+        filled: where values are missing, the same with the last value before each of them, if there
+            is one; None if nothing is missing.
+        notes: what is to be said of the file.
     """
 
     columns: list[str]
     values: Tensor
+    filled: Tensor | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> Tensor:
+        """What a model is shown of the values."""
+        return self.values if self.filled is None else self.filled
+
+    def part(self, begin: int, end: int) -> "Series":
+        """Some rows of it."""
+        filled = None if self.filled is None else self.filled[begin:end]
+        return self._replace(values=self.values[begin:end], filled=filled)
 
 
-def mackey_glass(points: int) -> Series:
-    """The chaotic series of Mackey & Glass, "Oscillation and Chaos in Physiological Control", 1977.
+@dataclass(frozen=True)
+class Options:
+    """What to read of a table, and how.
 
-        dx/dt = 0.2 x(t - 17) / (1 + x(t - 17)^10) - 0.1 x(t)
-
-    One point per unit of time, by Runge-Kutta steps of 0.1 (the delayed value at half a step is the
-    mean of its neighbours), from x = 1.2 before time 0; the first 500 units are dropped. Being
-    chaotic, the path depends on the step's size, its statistics do not. It repeats about every 50
-    units: the autocorrelation of 3,000 points peaks at lags 49 (0.69) and 100 (0.80).
+    Attributes:
+        columns: those to read, in this order, by name or number; None reads all with numbers.
+        time_column: a column of times, checked to be evenly spaced; None checks nothing.
+        time_format: how the times are written; None finds out.
+        missing: what to do with values and rows that are missing; None refuses them.
+        form: how the file is written.
     """
-    per_unit, delay, washout = 10, 17, 500
-    step, lag = 1 / per_unit, delay * per_unit
-    path = [1.2] * (lag + 1)
 
-    def slope(x: float, delayed: float) -> float:
-        # Products are the same to the last bit on every machine, which `**` need not be.
-        square = delayed * delayed
-        fourth = square * square
-        return 0.2 * delayed / (1 + fourth * fourth * square) - 0.1 * x
-
-    for now in range(lag, lag + (washout + points) * per_unit):
-        x, before, after = path[now], path[now - lag], path[now - lag + 1]
-        middle = (before + after) / 2
-        k1 = slope(x, before)
-        k2 = slope(x + step / 2 * k1, middle)
-        k3 = slope(x + step / 2 * k2, middle)
-        k4 = slope(x + step * k3, after)
-        path.append(x + step / 6 * (k1 + 2 * k2 + 2 * k3 + k4))
-
-    kept = path[lag + (washout + 1) * per_unit :: per_unit]
-    return Series(["x"], torch.tensor(kept, dtype=torch.float64)[:, None])
+    columns: list[str] | None = None
+    time_column: str | None = None
+    time_format: str | None = None
+    missing: Missing | None = None
+    form: Format = field(default_factory=Format)
 
 
-def lorenz(points: int) -> Series:
-    """The chaotic flow of Lorenz, "Deterministic Nonperiodic Flow", 1963.
-
-        dx/dt = 10 (y - x),  dy/dt = x (28 - z) - y,  dz/dt = x y - 8/3 z
-
-    One point per 0.05 units of time, by Runge-Kutta steps of 0.01, from (1, 1, 1); the first 50
-    units are dropped. Errors grow e-fold in about 22 points (the largest Lyapunov exponent is 0.906
-    per unit). A turn round a wing takes about 15: there the autocorrelation of z over 3,000 points
-    peaks (0.51); x and y change between the wings and do not repeat.
-    """
-    per_point, step, washout = 5, 0.01, 1000
-
-    def slope(x: float, y: float, z: float) -> tuple[float, ...]:
-        return 10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z
-
-    def ahead(state: tuple[float, ...], by: float, change: tuple[float, ...]) -> tuple[float, ...]:
-        return tuple(a + by * b for a, b in zip(state, change, strict=True))
-
-    state: tuple[float, ...] = (1.0, 1.0, 1.0)
-    path = []
-    for _ in range((washout + points) * per_point):
-        path.append(state)
-        k1 = slope(*state)
-        k2 = slope(*ahead(state, step / 2, k1))
-        k3 = slope(*ahead(state, step / 2, k2))
-        k4 = slope(*ahead(state, step, k3))
-        mean = (a + 2 * b + 2 * c + d for a, b, c, d in zip(k1, k2, k3, k4, strict=True))
-        state = ahead(state, step / 6, tuple(mean))
-    kept = path[washout * per_point :: per_point]
-    return Series(["x", "y", "z"], torch.tensor(kept, dtype=torch.float64))
-
-
-def read_csv(
-    path: Path, columns: Sequence[str] | None = None, time_column: str | None = None
-) -> Series:
-    """Reads columns of a comma-separated table whose first row names them.
-
-    Args:
-        path: a UTF-8 file.
-        columns: those to read, in this order; None reads all with a name and a number in them.
-        time_column: a column of ISO 8601 times, checked to be evenly spaced; None checks nothing.
+def read_series(path: Path, options: Options) -> Series:
+    """Reads the columns of a table.
 
     Raises:
-        TaskError: a column is missing, or a cell is not what it has to be; the message names the
-            file, the row (the header is row 1) and the column.
+        TaskError: the table is not what it has to be, or can be read in two ways; the message names
+            the file, the row and the column.
     """
-    header, rows = _read_table(path)
-    lines = [line for line, _ in rows]
-    cells = dict(zip(header, zip(*(row for _, row in rows), strict=True), strict=True))
-    for name in [*(columns or ()), *([time_column] if time_column else ())]:
-        if name not in cells:
-            known = ", ".join(header)
-            raise TaskError(f"{path}: no column {name} among {known}{did_you_mean(name, header)}")
-    if time_column:
-        _check_times(path, time_column, lines, cells[time_column])
-
-    if columns is None:
-        columns = [
-            name for name in header if name != time_column and any(map(_is_number, cells[name]))
-        ]
-    if not columns:
-        raise TaskError(f"{path}: no column of numbers among {', '.join(header)}")
-    numbers = [_numbers(path, name, lines, cells[name]) for name in columns]
-    return Series(list(columns), torch.tensor(numbers, dtype=torch.float64).T.contiguous())
-
-
-def require_variation(train: Tensor, season: int, columns: Sequence[str], source: object) -> None:
-    """Refuses columns that cannot be standardised, or whose MASE would divide by zero.
-
-    Args:
-        train: the rows `(n, columns)` of the train split.
-        season: rows after which the series roughly repeats.
-        columns: their names.
-        source: where they come from.
-
-    Raises:
-        TaskError: names the source and the column.
-    """
-    constant = (train == train[0]).all(0)
-    periodic = (train[season:] == train[:-season]).all(0)
-    for name, same, repeats in zip(columns, constant, periodic, strict=True):
-        if same:
-            raise TaskError(f"{source}: column {name} is constant in the train split")
-        if repeats:
-            raise TaskError(
-                f"{source}: column {name} repeats exactly every season={season} rows of the train "
-                "split, which leaves MASE without a scale; choose another season"
-            )
+    table = read_table(path, options.form)
+    time = None if options.time_column is None else table.find(options.time_column)
+    columns = [Column(cells) for cells in table.columns]
+    if options.columns is not None:
+        chosen = [table.find(name) for name in options.columns]
+        if len(set(chosen)) < len(chosen):
+            raise TaskError(f"{path}: columns={options.columns} name one column twice")
+    else:
+        chosen = _choose(table, columns, time)
+    numbers = _numbers(table, columns, chosen, options.form.decimal)
+    values = torch.tensor(numbers, dtype=torch.float64).T.contiguous()
+    for number, empty in zip(chosen, values.isnan().all(0).tolist(), strict=True):
+        if empty:
+            raise TaskError(f"{path}: column {table.names[number]} has no value")
+    if options.missing is None:
+        _require_all(table, chosen, values)
+    begins = values.isnan().logical_not().int().argmax(0)
+    if options.missing == "forward_fill" and begins.any():
+        column = int(begins.argmax())
+        raise TaskError(
+            f"{path}: column {table.names[chosen[column]]} has no value before row "
+            f"{table.lines[int(begins[column])]}, from which to fill it; set missing=mask"
+        )
+    if time is not None:
+        values = _spread(table, values, time, options)
+    names = [table.names[number] for number in chosen]
+    return _settle(table, names, values, options.missing)
 
 
 def write_example(path: Path, source: torch.Generator) -> None:
@@ -165,66 +117,151 @@ def write_example(path: Path, source: torch.Generator) -> None:
     path.write_text("\n".join(lines), encoding="utf-8")
 
 
-def _read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The header, and the rows with their line numbers in the file."""
-    reader = csv.reader(io.StringIO(read_text(path), newline=""))
-    try:
-        rows = [(reader.line_num, row) for row in reader]
-    except csv.Error as error:
-        raise TaskError(f"{path}, row {reader.line_num}: {error}") from None
-    while rows and not any(rows[-1][1]):  # blank lines at the end
-        rows.pop()
-    if len(rows) < 3:
-        raise TaskError(f"{path}: a header and at least two rows below it are needed")
-    header = [name.strip() for name in rows.pop(0)[1]]
-    for name in header:
-        if _is_number(name):
-            raise TaskError(f"{path}, row 1: the first row must name the columns, but has {name}")
-        if header.count(name) > 1:
-            raise TaskError(f"{path}, row 1: two columns are named {name!r}")
-    for line, row in rows:
-        if len(row) != len(header):
-            raise TaskError(f"{path}, row {line}: {len(row)} cells, but {len(header)} in row 1")
-    return header, rows
+def _choose(table: Table, columns: list[Column], time: int | None) -> list[int]:
+    """The columns that hold numbers; notes say which are left out.
+
+    Raises:
+        TaskError: there is none.
+    """
+    chosen, out = [], dict[str, list[str]]()
+    for number, (name, column) in enumerate(zip(table.names, columns, strict=True)):
+        if number == time:
+            continue
+        unnamed = INDEX_NAMES.fullmatch(name) and column.rises
+        if unnamed or (name == "0" and number == 0 and column.counts):
+            out.setdefault("the index is left out", []).append(name)
+        elif not column.present:
+            out.setdefault("columns without a value are left out", []).append(name)
+        elif column.is_text:
+            first = next(cell for cell in column.cells if not is_missing(cell))
+            what = "columns of text are left out"
+            if time is None and TIME.fullmatch(first):
+                what = "times are left out, which time_column= would check"
+            out.setdefault(what, []).append(name)
+        else:
+            chosen.append(number)
+            if column.counts:
+                table.notes.append(
+                    f"{name} counts the rows and is forecast; columns= leaves it out"
+                )
+    table.notes.extend(f"{what}: {', '.join(names)}" for what, names in out.items())
+    if not chosen:
+        known = ", ".join(table.names)
+        raise TaskError(f"{table.path}: no column of numbers among {known}")
+    return chosen
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+def _numbers(
+    table: Table, columns: list[Column], chosen: list[int], decimal: Decimal | None
+) -> list[list[float]]:
+    """The values of columns, with the decimal sign that each shows, or else the others do.
+
+    Raises:
+        TaskError: a cell is no number, or a column may be read with either sign.
+    """
+    plain = [columns[number].plain for number in chosen]
+    if table.separator == "," and decimal is None and None not in plain:
+        return [values for values in plain if values]
+    numbers, commas, signs, parted = [], [], [], []
+    for number in chosen:
+        name, column = table.names[number], columns[number]
+        own = decimal or _decimal(table, number, columns)
+        reading = column.reading(own)
+        if reading.wrong:
+            row = reading.wrong[0]
+            what = "is not a finite number"
+            if is_number(column.cells[row], OTHER[own]):
+                what += f" with a decimal {own}" + ("" if decimal else ", which others have")
+            raise TaskError(f"{table.place(row, number)}: {column.cells[row]!r} {what}")
+        if reading.mixed is not None:
+            what = f"{column.cells[reading.mixed]!r} is written with another sign than those before"
+            raise TaskError(f"{table.place(reading.mixed, number)}: {what}, such as % or $")
+        if own == "comma" and (column.ambiguous or column.reads == ["comma"]):
+            commas.append(name)
+        if reading.sign:
+            signs.append(f"{reading.sign} in {name}")
+        if reading.parted:
+            parted.append(name)
+        numbers.append(reading.values)
+    if parted:
+        table.notes.append(f"thousands are parted: {', '.join(parted)}")
+    if commas and not decimal:
+        table.notes.append(f"a comma is the decimal sign: {', '.join(commas)}")
+    if signs:
+        table.notes.append(f"signs beside numbers are left out: {', '.join(signs)}")
+    return numbers
 
 
-def _numbers(path: Path, name: str, lines: list[int], cells: Sequence[str]) -> list[float]:
-    for line, cell in zip(lines, cells, strict=True):
-        if not _is_number(cell) or not math.isfinite(float(cell)):
-            what = f"{cell!r} is not a finite number" if cell.strip() else "the cell is empty"
-            raise TaskError(f"{path}, row {line}, column {name}: {what}")
-    return [float(cell) for cell in cells]
+def _decimal(table: Table, number: int, columns: list[Column]) -> Decimal:
+    """The decimal sign of a column: the one it shows, or that of all others that show one.
+
+    Raises:
+        TaskError: both are possible.
+    """
+    column = columns[number]
+    if len(column.reads) == 1:
+        return column.reads[0]
+    if not column.ambiguous:
+        return "point" if len(column.point.wrong) <= len(column.comma.wrong) else "comma"
+    shown = {sign for other in columns if len(other.reads) == 1 for sign in other.reads}
+    # Between commas a point is the custom; if others are quoted to show a comma, it may be either.
+    custom = table.separator == "," and column.plain is not None
+    if custom and "comma" not in shown:
+        return "point"
+    if not custom and len(shown) == 1:
+        return shown.pop()
+    pairs = zip(column.point.values, column.comma.values, strict=True)
+    row, values = next((row, (a, b)) for row, (a, b) in enumerate(pairs) if abs(a - b) > 0)
+    raise TaskError(
+        f"{table.place(row, number)}: {column.cells[row]!r} may be {values[0]:g} or {values[1]:g}; "
+        "set decimal=point or decimal=comma"
+    )
 
 
-def _check_times(path: Path, name: str, lines: list[int], cells: Sequence[str]) -> None:
-    """Refuses times that do not follow each other in equal steps."""
-    times = []
-    for line, cell in zip(lines, cells, strict=True):
-        try:
-            time = datetime.fromisoformat(cell.strip())
-        except ValueError:
-            raise TaskError(
-                f"{path}, row {line}, column {name}: {cell!r} is not an ISO 8601 time, "
-                "such as 2016-07-01 13:00:00"
-            ) from None
-        times.append(time if time.tzinfo else time.replace(tzinfo=UTC))
-    steps = [later - earlier for earlier, later in pairwise(times)]
-    usual = mode(steps)
-    for line, cell, step in zip(lines[1:], cells[1:], steps, strict=True):
-        if step <= timedelta(0):
-            raise TaskError(
-                f"{path}, row {line}, column {name}: {cell} is not after the row before"
-            )
-        if step != usual:
-            raise TaskError(
-                f"{path}, row {line}, column {name}: {cell} comes {step} after the row before, "
-                f"not {usual} as most rows do; fill the gap first"
-            )
+def _require_all(table: Table, chosen: list[int], values: Tensor) -> None:
+    """Refuses values that are missing."""
+    missing = values.isnan().nonzero()
+    if len(missing):
+        row, number = int(missing[0, 0]), chosen[int(missing[0, 1])]
+        cell = table.columns[number][row]
+        what = f"{cell!r} stands for a missing value" if cell else "the cell is empty"
+        raise TaskError(
+            f"{table.place(row, number)}: {what} ({len(missing)} in all); "
+            "set missing=forward_fill or missing=mask, or choose other columns="
+        )
+
+
+def _spread(table: Table, values: Tensor, time: int, options: Options) -> Tensor:
+    """The rows where their times put them; NaN where rows are missing between them.
+
+    Raises:
+        TaskError: as `grid`.
+    """
+    gaps = options.missing is not None
+    rows, working = grid(
+        table.columns[time], lambda row: table.place(row, time), options.time_format, gaps=gaps
+    )
+    if working:
+        table.notes.append("the times are those of working days alone")
+    if rows[-1] + 1 == len(values):
+        return values
+    table.notes.append(f"rows are put in where times are missing: {rows[-1] + 1 - len(rows)}")
+    spread = values.new_full((rows[-1] + 1, values.shape[1]), math.nan)
+    spread[torch.tensor(rows)] = values
+    return spread
+
+
+def _settle(table: Table, names: list[str], values: Tensor, missing: Missing | None) -> Series:
+    """The series, with what `missing` makes of values that are missing."""
+    series = Series(names, values)
+    absent = values.isnan().sum(0).tolist()
+    if any(absent):
+        import pandas as pd  # takes half a second
+
+        filled = torch.from_numpy(pd.DataFrame(values.numpy()).ffill().to_numpy(copy=True))
+        fill = missing == "forward_fill"
+        series = Series(names, filled) if fill else Series(names, values, filled)
+        counts = ", ".join(f"{n} in {name}" for name, n in zip(names, absent, strict=True) if n)
+        what = "are filled with the one before" if fill else "are no targets"
+        table.notes.append(f"missing values {what}: {counts}")
+    return series._replace(notes=tuple(f"{table.path.name}: {note}" for note in table.notes))

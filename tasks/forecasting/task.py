@@ -5,7 +5,6 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-import torch
 import torch.nn.functional as F
 from annotated_types import Ge
 from torch import Tensor
@@ -27,17 +26,19 @@ from recurbench.tasks.base import (
 from recurbench.tasks.common.files import own_files
 from recurbench.tasks.common.metrics import MeanSquaredError
 from recurbench.tasks.common.rows import Rows
-from recurbench.tasks.forecasting.forecasts import Ridge, forecast_figures, naive_forecasts
-from recurbench.tasks.forecasting.plots import plot_forecasts, require_matplotlib
-from recurbench.tasks.forecasting.series import require_variation, write_example
-from recurbench.tasks.forecasting.sources import (
-    EQUATIONS,
-    Equation,
-    ETTh1,
-    Needs,
-    OwnTable,
-    SeriesSource,
+from recurbench.tasks.forecasting.columns import Decimal
+from recurbench.tasks.forecasting.forecasts import (
+    Ridge,
+    forecast_figures,
+    known_mse,
+    naive_forecasters,
+    require_variation,
+    scale_of,
 )
+from recurbench.tasks.forecasting.plots import PLOTTED, plot_forecasts, require_matplotlib
+from recurbench.tasks.forecasting.series import Missing, Options, write_example
+from recurbench.tasks.forecasting.sources import Needs, require_table, source_of
+from recurbench.tasks.forecasting.table import Format, Separator
 
 Dataset = Literal["mackey_glass", "lorenz", "etth1", "file"]
 Method = Literal["direct", "recursive"]
@@ -45,9 +46,6 @@ Zero = Literal["train", "window"]
 
 SEASONS = {"mackey_glass": 50, "lorenz": 15, "etth1": 24, "file": 1}
 """Rows after which each dataset roughly repeats, unless `season` says otherwise."""
-
-PLOTTED = 4
-"""How many windows a plot shows, and at most how many columns."""
 
 
 class Forecasting(Task):
@@ -59,6 +57,7 @@ class Forecasting(Task):
         input    1 2 3 . .       2 3 4 . .
         target   . . . 4 5       . . . 5 6
 
+        >>> import torch
         >>> rows = torch.arange(1.0, 8.0)[:, None]
         >>> inputs, targets, _ = Forecasting(window=3, horizon=2).cut(rows)
         >>> inputs[:2, :, 0].tolist(), targets[:2, :, 0].tolist()
@@ -79,12 +78,26 @@ class Forecasting(Task):
         dataset: `mackey_glass` and `lorenz`, 3,000 points of chaotic equations, of one and three
             columns; `etth1`, hourly load and oil temperature of a transformer (Zhou et al.,
             "Informer", 2021), split 12/4/4 months; `file`, tables of one's own.
-        file: with `dataset=file`, a comma-separated table whose first row names the columns.
+        file: with `dataset=file`, a table of one's own. How it is written is found out, and said
+            if it is not the usual way; what may be read in two ways is refused. Comments (`#`),
+            columns of text and a written index are left out.
         val_file: a table with the same columns for validation; `file` has no validation split then.
         test_file: a table with the same columns for test; `file` has no test split then.
-        columns: which columns of a table to read and forecast; all numeric ones by default.
-        time_column: a column of one's tables with evenly spaced ISO 8601 times, which is checked
-            and not forecast.
+        columns: which columns of a table to read and forecast, by name or by number from 0; all
+            columns of numbers by default.
+        time_column: a column of one's tables with times in even steps, which is checked and not
+            forecast: equal steps, months, quarters, years or working days; Unix time too.
+        time_format: how the times are written, such as `%d.%m.%y %H:%M` (as `strptime` has it), or
+            `dayfirst` or `monthfirst`; by default ISO 8601 and forms that leave no doubt.
+        missing: what to do with missing values, and with rows that `time_column` shows to be
+            missing; None refuses them. `forward_fill` puts the value before in their place. `mask`
+            shows that to the model (the train mean if none is before), but takes it as no target:
+            it counts in no loss, figure, reference or scale.
+        separator: what stands between the cells of one's tables; `none` if there is one column.
+        decimal: the sign before decimals; the other one may part thousands.
+        encoding: that of one's tables, such as `cp1252`.
+        header: the row of the file that names the columns, from 1; 0 if none does: they are called
+            0, 1, 2 then.
         window: rows that the model sees.
         horizon: rows that it forecasts.
         method: how it forecasts them.
@@ -96,7 +109,7 @@ class Forecasting(Task):
         plot: put a picture of some forecasts on test beside the record; it needs matplotlib.
 
     Raises:
-        TaskError: a knob is out of its range, or not one of this dataset.
+        TaskError: a knob is out of its range, or does not go with another.
     """
 
     name = "forecasting"
@@ -110,7 +123,7 @@ class Forecasting(Task):
         "ridge": 0.108,
     }
     seconds = 30
-    paths = Task.paths | {"plot"}
+    paths = Task.paths | {"plot", "time_format", "separator", "decimal", "encoding", "header"}
 
     def __init__(
         self,
@@ -121,6 +134,12 @@ class Forecasting(Task):
         test_file: str | None = None,
         columns: list[str] | None = None,
         time_column: str | None = None,
+        time_format: str | None = None,
+        missing: Missing | None = None,
+        separator: Separator | None = None,
+        decimal: Decimal | None = None,
+        encoding: str | None = None,
+        header: Annotated[int, Ge(0)] | None = None,
         window: Annotated[int, Ge(1)] = 50,
         horizon: Annotated[int, Ge(1)] = 12,
         method: Method = "direct",
@@ -130,16 +149,16 @@ class Forecasting(Task):
     ) -> None:
         super().__init__()
         self.files = own_files(dataset, file, val_file, test_file)
-        if columns is not None and dataset in EQUATIONS:
-            raise TaskError(f"columns={columns} goes with tables, not dataset={dataset}")
-        if time_column is not None and not self.files:
-            raise TaskError(f"time_column={time_column} goes with dataset=file, not {dataset}")
+        form = Format(separator, decimal, encoding, header)
+        self.options = Options(columns, time_column, time_format, missing, form)
+        require_table(dataset, self.options)
         if columns is not None and len(set(columns)) < max(len(columns), 1):
             raise TaskError(f"columns must be different names, at least one, not {columns}")
+        if window == 1 and zero == "window":
+            raise TaskError("window=1 zero=window leaves nothing: a single row is its own mean")
         if plot:
             require_matplotlib()
-        self.dataset, self.columns, self.plot = dataset, columns, plot
-        self.time_column = time_column
+        self.dataset, self.plot = dataset, plot
         self.window, self.horizon, self.method = window, horizon, method
         self.season, self.zero = season or SEASONS[dataset], zero
 
@@ -149,35 +168,45 @@ class Forecasting(Task):
         Raises:
             TaskError: the series cannot be had, is too short, or has a column without variation.
         """
-        source = self._source()
+        source = source_of(self.dataset, self.files, self.options)
         series = source.read()
         self.names = series.columns
         needs = Needs(self.window, self.horizon, self.season, self.batch_size)
-        self.rows = needs.split(source, series)
-        train = self.rows["train"]
-        require_variation(train, self.season, self.names, source.place)
-        self.mean, self.deviation = train.mean(0), train.std(0, correction=0)
-        self.standardised = {
-            split: ((rows - self.mean) / self.deviation).float()
-            for split, rows in self.rows.items()
+        splits = needs.split(source, series)
+        self.notes += [note for part in splits.values() for note in part.notes]
+        self.rows = {split: part.values for split, part in splits.items()}
+        require_variation(self.rows["train"], self.season, self.names, source.place)
+        self.mean, self.deviation = scale_of(self.rows["train"])
+        self.standardised = {split: self._scaled(rows) for split, rows in self.rows.items()}
+        self.seen = {name: self._scaled(part.shown).nan_to_num(0) for name, part in splits.items()}
+        self.windows = {
+            split: self.cut(rows, self.seen[split]) for split, rows in self.standardised.items()
         }
-        self.windows = {split: self.cut(rows) for split, rows in self.standardised.items()}
-        count = len(self.names)
+        width = len(self.names)
         if self.method == "recursive":
-            return TaskSpec(count, False, output_size=count, scope="step", predicts_next=True)
-        return TaskSpec(count, False, output_size=self.horizon * count, scope="sequence")
+            return TaskSpec(width, False, output_size=width, scope="step", predicts_next=True)
+        return TaskSpec(width, False, output_size=self.horizon * width, scope="sequence")
 
-    def cut(self, rows: Tensor) -> Rows:
-        """All windows of rows `(n, C)`, and what is to be said of each."""
-        cuts = rows.unfold(0, self.window + self.horizon, 1).transpose(1, 2)
-        window, horizon = cuts.split([self.window, self.horizon], dim=1)
-        zero = window.mean(1, keepdim=True) if self.zero == "window" else None
+    def cut(self, rows: Tensor, seen: Tensor | None = None) -> Rows:
+        """All windows of rows `(n, C)`, and what is to be said of each.
+
+        Args:
+            rows: the values; NaN are no targets.
+            seen: what the model sees of them, if that is something else.
+        """
+        shown, said = (
+            part.unfold(0, self.window + self.horizon, 1).transpose(1, 2)
+            for part in (rows if seen is None else seen, rows)
+        )
+        zero = shown[:, : self.window].mean(1, keepdim=True) if self.zero == "window" else None
         if self.method == "recursive":
-            return Rows(cuts[:, :-1], cuts[:, 1:], zero)
-        return Rows(window, horizon, zero)
+            return Rows(shown[:, :-1], said[:, 1:], zero)
+        return Rows(shown[:, : self.window], said[:, self.window :], zero)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The mean squared error of standardised values."""
+        """The mean squared error of standardised values, but for those that are missing."""
+        if self.options.missing == "mask":
+            return known_mse(outputs, targets.flatten(1))
         return F.mse_loss(outputs, targets.flatten(1))
 
     def metrics(self) -> MetricCollection:
@@ -199,9 +228,6 @@ class Forecasting(Task):
     def predictors(self) -> dict[str, Predictor]:
         """The `naive_forecasts`, and `ridge`, linear regression on the train split."""
 
-        def naive(name: str) -> Callable[[Tensor], Tensor]:
-            return lambda window: naive_forecasts(window, self.horizon, self.season)[name]
-
         def player(forecast: Callable[[Tensor], Tensor]) -> Predictor:
             def play(batch: Batch) -> Tensor:
                 said = forecast(self._window_of(batch))
@@ -211,15 +237,15 @@ class Forecasting(Task):
 
         @cache
         def ridge() -> Ridge:
+            train, seen = self.standardised["train"], self.seen["train"]
             centred = self.zero == "window"
-            return Ridge(self.standardised["train"], self.window, self.horizon, centred=centred)
+            return Ridge(train, self.window, self.horizon, centred=centred, seen=seen)
 
-        window = torch.zeros(1, self.window, len(self.names))
-        names = naive_forecasts(window, self.horizon, self.season)
-        simple = {name: player(naive(name)) for name in names}
+        forecasts = naive_forecasters(self.window, self.horizon, self.season, len(self.names))
         if self.zero == "window":
-            simple["window_mean"] = simple.pop("mean")  # that is what 0 is then
-        return simple | {"ridge": player(lambda window: ridge()(window))}
+            forecasts["window_mean"] = forecasts.pop("mean")  # that is what 0 is then
+        forecasts["ridge"] = lambda window: ridge()(window)
+        return {name: player(forecast) for name, forecast in forecasts.items()}
 
     def fingerprint(self) -> str:
         """A hash of the rows used and all that decides how they are cut and scaled.
@@ -245,17 +271,11 @@ class Forecasting(Task):
         """With `plot=true`, `forecasts` of some windows of the test split, in their own units."""
         if not self.plot:
             return {}
-        windows = self.windows["test"]
-        last = len(windows.targets) - 1
-        chosen = torch.linspace(0, last, min(PLOTTED, last + 1)).long()
-        batch = windows.take(chosen)
+        batch, zero = self.windows["test"].spread(PLOTTED)
         answers = self._answers(batch)
-        zero = 0.0 if windows.zero is None else windows.zero[chosen]
-        window, came, said = (
-            ((part + zero) * self.deviation + self.mean)[..., :PLOTTED]
-            for part in (self._window_of(batch), answers, predict(batch).reshape(answers.shape))
-        )
-        return {"forecasts": plot_forecasts(window, came, said, self.names[:PLOTTED])}
+        parts = self._window_of(batch), answers, predict(batch).reshape(answers.shape)
+        window, came, said = ((part + zero) * self.deviation + self.mean for part in parts)
+        return {"forecasts": plot_forecasts(window, came, said, self.names)}
 
     @classmethod
     def example_file(cls, folder: Path, seed: int) -> Path:
@@ -267,6 +287,10 @@ class Forecasting(Task):
     def _figures(self) -> MetricCollection:
         return forecast_figures(self.rows["train"], self.season, self.names)
 
+    def _scaled(self, rows: Tensor) -> Tensor:
+        """Rows of the series by the scale of the train split."""
+        return ((rows - self.mean) / self.deviation).float()
+
     def _window_of(self, batch: Batch) -> Tensor:
         """What the model sees before it forecasts, `(B, window, C)`."""
         return dense(batch.inputs)[:, : self.window]
@@ -274,9 +298,3 @@ class Forecasting(Task):
     def _answers(self, batch: Batch) -> Tensor:
         """The rows to forecast, `(B, horizon, C)`."""
         return dense(batch.targets)[:, -self.horizon :]
-
-    def _source(self) -> SeriesSource:
-        """Where the series comes from."""
-        if self.files:
-            return OwnTable(self.files, self.columns, self.time_column)
-        return ETTh1(self.columns) if self.dataset == "etth1" else Equation(self.dataset)

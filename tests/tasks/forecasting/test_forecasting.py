@@ -1,4 +1,4 @@
-"""Forecasts see only the past, are scaled by the train split, and are judged as published."""
+"""Forecasts see only the past and are scaled by the train split; equations hold."""
 
 from itertools import islice
 
@@ -7,6 +7,7 @@ import torch
 from forecasting_kit import ready, row_numbers, scores, windows  # noqa: F401
 
 from recurbench.tasks.base import Batch
+from recurbench.tasks.forecasting.sources import lorenz, mackey_glass
 from recurbench.tasks.forecasting.task import Forecasting
 
 
@@ -160,6 +161,53 @@ def test_lorenz_has_three_columns():
     assert task.names == ["x", "y", "z"]
     assert task.spec.output_size == 3 * 12
     assert task.references()["ridge"] < task.references()["mean"]
+
+
+def test_mackey_glass_obeys_its_equation():
+    x = mackey_glass(400).values[:, 0]
+    slope = (x[2:] - x[:-2]) / 2
+    delayed = x[:-18]  # of the points from the 18th on, 17 units before
+    equation = 0.2 * delayed / (1 + delayed**10) - 0.1 * x[17:-1]
+    assert (slope[16:] - equation).abs().mean() < 0.03 * slope.abs().mean()
+
+
+def test_mackey_glass_repeats_about_every_50_points():
+    x = mackey_glass(3000).values[:, 0]
+    x = x - x.mean()
+    similarity = torch.tensor([(x[lag:] * x[:-lag]).sum() / (x * x).sum() for lag in range(1, 130)])
+    assert 45 < int(similarity[20:70].argmax()) + 21 < 55
+    assert 95 < int(similarity[70:].argmax()) + 71 < 105
+
+
+def test_mackey_glass_is_the_same_every_time():
+    assert mackey_glass(300).values.equal(mackey_glass(400).values[:300])
+
+
+def test_lorenz_obeys_its_equations():
+    x, y, z = lorenz(400).values.T
+    slopes = torch.stack([10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z])
+    steps = torch.stack([x, y, z]).diff()
+    # Hermite's rule: exact for a path of the third degree between two points.
+    bends = torch.stack(
+        [
+            10 * (slopes[1] - slopes[0]),
+            slopes[0] * (28 - z) - x * slopes[2] - slopes[1],
+            slopes[0] * y + x * slopes[1] - 8 / 3 * slopes[2],
+        ]
+    )
+    found = 0.05 * (slopes[:, 1:] + slopes[:, :-1]) / 2 - 0.05**2 * bends.diff() / 12
+    assert (steps - found).abs().mean() < 0.003 * steps.abs().mean()
+
+
+def test_the_height_of_lorenz_repeats_about_every_15_points():
+    z = lorenz(3000).values[:, 2]
+    z = z - z.mean()
+    similarity = torch.tensor([(z[lag:] * z[:-lag]).sum() / (z * z).sum() for lag in range(1, 30)])
+    assert int(similarity[9:].argmax()) + 10 == 15
+
+
+def test_lorenz_is_the_same_every_time():
+    assert lorenz(300).values.equal(lorenz(400).values[:300])
 
 
 def test_the_docstring_shows_windows_that_follow_each_other(tmp_path):

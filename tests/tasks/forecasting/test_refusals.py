@@ -7,7 +7,8 @@ import pytest
 import torch
 from forecasting_kit import ready, row_numbers, scores, windows  # noqa: F401
 
-from recurbench.tasks.base import Batch, TaskError
+from recurbench.tasks.base import Batch, TaskError, generator
+from recurbench.tasks.forecasting.series import write_example
 from recurbench.tasks.forecasting.sources import ETTH1_SPLIT
 from recurbench.tasks.forecasting.task import Forecasting
 
@@ -110,6 +111,20 @@ def test_the_fingerprint_tells_data_and_cuts_apart_and_nothing_else(ready):
     assert len(others - same_twice) == 5
 
 
+def test_a_plain_table_has_the_fingerprint_that_it_always_had(tmp_path):
+    path = tmp_path / "table.csv"
+    write_example(path, generator("any", 0))
+    task = Forecasting(dataset="file", file=str(path), time_column="time")
+    assert task.ready(batch_size=4, seed=0).fingerprint() == "e6829ed15f2abf92"
+    assert task.notes == []
+
+
+def test_how_a_table_is_written_does_not_make_another_run():
+    told = {"separator", "decimal", "encoding", "header", "time_format"}
+    assert told <= Forecasting.paths
+    assert "missing" not in Forecasting.paths
+
+
 def test_setting_up_again_changes_nothing(ready):
     task = ready()
     before = task.standardised
@@ -138,6 +153,20 @@ def test_setting_up_again_changes_nothing(ready):
         (
             {"dataset": "etth1", "time_column": "date"},
             "time_column=date goes with dataset=file, not etth1",
+        ),
+        (
+            {"dataset": "etth1", "missing": "mask"},
+            "missing=mask goes with dataset=file, not etth1",
+        ),
+        ({"separator": "tab"}, "separator=tab goes with dataset=file, not mackey_glass"),
+        ({"header": 0}, "header=0 goes with dataset=file, not mackey_glass"),
+        (
+            {"dataset": "file", "file": "a.csv", "time_format": "dayfirst"},
+            "time_format=dayfirst needs time_column=NAME",
+        ),
+        (
+            {"window": 1, "zero": "window"},
+            "window=1 zero=window leaves nothing: a single row is its own mean",
         ),
         ({"columns": ["x"]}, "columns=['x'] goes with tables, not dataset=mackey_glass"),
         (

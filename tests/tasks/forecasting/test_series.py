@@ -1,4 +1,4 @@
-"""A series is what its equation or its file says, and a faulty file is named to the cell."""
+"""A series is what its file says, and a faulty file is named to the cell."""
 
 from pathlib import Path
 
@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from recurbench.tasks.base import TaskError
-from recurbench.tasks.forecasting.series import lorenz, mackey_glass, read_csv
+from recurbench.tasks.forecasting.series import Options, read_series
+from recurbench.tasks.forecasting.times import OTHERWISE
 
 TABLE = """\
 time,load,label,temp
@@ -14,6 +15,8 @@ time,load,label,temp
 2024-01-01 01:00,2,b,-3e1
 2024-01-01 02:00,4,,0
 """
+
+SET = "set missing=forward_fill or missing=mask, or choose other columns="
 
 
 @pytest.fixture
@@ -26,62 +29,15 @@ def write(tmp_path):
     return to_file
 
 
-def test_mackey_glass_obeys_its_equation():
-    x = mackey_glass(400).values[:, 0]
-    slope = (x[2:] - x[:-2]) / 2
-    delayed = x[:-18]  # of the points from the 18th on, 17 units before
-    equation = 0.2 * delayed / (1 + delayed**10) - 0.1 * x[17:-1]
-    assert (slope[16:] - equation).abs().mean() < 0.03 * slope.abs().mean()
-
-
-def test_mackey_glass_repeats_about_every_50_points():
-    x = mackey_glass(3000).values[:, 0]
-    x = x - x.mean()
-    similarity = torch.tensor([(x[lag:] * x[:-lag]).sum() / (x * x).sum() for lag in range(1, 130)])
-    assert 45 < int(similarity[20:70].argmax()) + 21 < 55
-    assert 95 < int(similarity[70:].argmax()) + 71 < 105
-
-
-def test_mackey_glass_is_the_same_every_time():
-    assert mackey_glass(300).values.equal(mackey_glass(400).values[:300])
-
-
-def test_lorenz_obeys_its_equations():
-    x, y, z = lorenz(400).values.T
-    slopes = torch.stack([10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z])
-    steps = torch.stack([x, y, z]).diff()
-    # Hermite's rule: exact for a path of the third degree between two points.
-    bends = torch.stack(
-        [
-            10 * (slopes[1] - slopes[0]),
-            slopes[0] * (28 - z) - x * slopes[2] - slopes[1],
-            slopes[0] * y + x * slopes[1] - 8 / 3 * slopes[2],
-        ]
-    )
-    found = 0.05 * (slopes[:, 1:] + slopes[:, :-1]) / 2 - 0.05**2 * bends.diff() / 12
-    assert (steps - found).abs().mean() < 0.003 * steps.abs().mean()
-
-
-def test_the_height_of_lorenz_repeats_about_every_15_points():
-    z = lorenz(3000).values[:, 2]
-    z = z - z.mean()
-    similarity = torch.tensor([(z[lag:] * z[:-lag]).sum() / (z * z).sum() for lag in range(1, 30)])
-    assert int(similarity[9:].argmax()) + 10 == 15
-
-
-def test_lorenz_is_the_same_every_time():
-    assert lorenz(300).values.equal(lorenz(400).values[:300])
-
-
 def test_all_columns_with_numbers_are_read_by_default(write):
-    series = read_csv(write(TABLE), time_column="time")
+    series = read_series(write(TABLE), Options(time_column="time"))
     assert series.columns == ["load", "temp"]
     assert series.values.tolist() == [[1, 20.5], [2, -30], [4, 0]]
     assert series.values.dtype == torch.float64
 
 
 def test_named_columns_are_read_in_the_order_given(write):
-    series = read_csv(write(TABLE), ["temp", "load"])
+    series = read_series(write(TABLE), Options(["temp", "load"]))
     assert series.columns == ["temp", "load"]
     assert series.values[0].tolist() == [20.5, 1]
 
@@ -98,7 +54,7 @@ def test_named_columns_are_read_in_the_order_given(write):
     ids=["byte order mark", "CRLF", "blank lines at the end", "quotes", "spaces in the header"],
 )
 def test_common_forms_of_a_table_mean_the_same(write, change):
-    series = read_csv(write(change(TABLE)), time_column="time")
+    series = read_series(write(change(TABLE)), Options(time_column="time"))
     assert series.columns == ["load", "temp"]
     assert series.values.tolist() == [[1, 20.5], [2, -30], [4, 0]]
 
@@ -107,21 +63,26 @@ def test_common_forms_of_a_table_mean_the_same(write, change):
     ("old", "new", "message"),
     [
         ("-3e1", "cold", ", row 3, column temp: 'cold' is not a finite number"),
-        ("-3e1", "", ", row 3, column temp: the cell is empty"),
-        ("-3e1", "NaN", ", row 3, column temp: 'NaN' is not a finite number"),
+        ("-3e1", "", f", row 3, column temp: the cell is empty (1 in all); {SET}"),
+        (
+            "-3e1",
+            "NaN",
+            f", row 3, column temp: 'NaN' stands for a missing value (1 in all); {SET}",
+        ),
         ("-3e1", "inf", ", row 3, column temp: 'inf' is not a finite number"),
-        ("20.5", "n/a", ", row 2, column temp: 'n/a' is not a finite number"),
+        (
+            "20.5",
+            "n/a",
+            f", row 2, column temp: 'n/a' stands for a missing value (1 in all); {SET}",
+        ),
         ("-3e1", "-3e1,5", ", row 3: 5 cells, but 4 in row 1"),
         ("a,20.5", "a", ", row 2: 3 cells, but 4 in row 1"),
-        ("2024-01-01 01:00,2,b,-3e1", "", ", row 3: 0 cells, but 4 in row 1"),
-        ("label", "load", ", row 1: two columns are named 'load'"),
-        ("time", "2023", ", row 1: the first row must name the columns, but has 2023"),
     ],
 )
 def test_a_faulty_cell_is_named_by_file_row_and_column(write, old, new, message):
     path = write(TABLE.replace(old, new))
     with pytest.raises(TaskError) as error:
-        read_csv(path)
+        read_series(path, Options())
     assert str(error.value) == f"{path}{message}"
 
 
@@ -131,7 +92,8 @@ def test_a_faulty_cell_is_named_by_file_row_and_column(write, old, new, message)
         (
             "2024-01-01 01:00",
             "noon",
-            ", row 3, column time: 'noon' is not an ISO 8601 time, such as 2016-07-01 13:00:00",
+            ", row 3, column time: 'noon' is not a time such as 2016-07-01 13:00:00, or not in the "
+            "form of those before; time_format= takes other forms",
         ),
         (
             "2024-01-01 01:00",
@@ -142,14 +104,14 @@ def test_a_faulty_cell_is_named_by_file_row_and_column(write, old, new, message)
             "2024-01-01 02:00",
             "2024-01-01 03:30",
             ", row 4, column time: 2024-01-01 03:30 comes 2:30:00 after the row before, "
-            "not 1:00:00 as most rows do; fill the gap first",
+            f"not 1:00:00 as most rows do; correct it, {OTHERWISE}",
         ),
     ],
 )
 def test_times_out_of_step_are_named_by_row(write, old, new, message):
     path = write(TABLE.replace(old, new))
     with pytest.raises(TaskError) as error:
-        read_csv(path, time_column="time")
+        read_series(path, Options(time_column="time"))
     assert str(error.value) == f"{path}{message}"
 
 
@@ -168,7 +130,6 @@ def test_times_out_of_step_are_named_by_row(write, old, new, message):
         ),
         (TABLE, {"columns": ["label"]}, ", row 2, column label: 'a' is not a finite number"),
         ("time,label\na,b\nc,d\n", {}, ": no column of numbers among time, label"),
-        ("load;temp\n1;2\n3;4\n", {}, ": no column of numbers among load;temp"),
         ("load\n1\n", {}, ": a header and at least two rows below it are needed"),
         (",,\n,,\n", {}, ": a header and at least two rows below it are needed"),
         ("", {}, ": the file is empty"),
@@ -177,20 +138,126 @@ def test_times_out_of_step_are_named_by_row(write, old, new, message):
 def test_a_table_without_what_is_asked_is_named(write, text, knobs, message):
     path = write(text)
     with pytest.raises(TaskError) as error:
-        read_csv(path, **knobs)
+        read_series(path, Options(**knobs))
     assert str(error.value) == f"{path}{message}"
 
 
 def test_a_missing_table_is_named(tmp_path):
     with pytest.raises(TaskError, match=r"none\.csv: cannot read this file"):
-        read_csv(tmp_path / "none.csv")
+        read_series(tmp_path / "none.csv", Options())
 
 
-def test_times_with_a_zone_are_compared_across_a_change_of_clocks(write):
-    text = """\
-time,x
-2024-03-31T00:30+01:00,1
-2024-03-31T01:30+01:00,2
-2024-03-31T03:30+02:00,3
-"""
-    assert read_csv(write(text), time_column="time").values.flatten().tolist() == [1, 2, 3]
+def timed(times: str, step: int = 3) -> str:
+    """A table with a time in each row."""
+    return "\n".join(["time,x", *(f"{time},{step * i}" for i, time in enumerate(times.split("|")))])
+
+
+@pytest.mark.parametrize(
+    ("times", "form"),
+    [
+        ("2000-01-01|2000-02-01|2000-03-01|2000-04-01", None),
+        ("2000-01|2000-02|2000-03", None),
+        ("2000M11|2000M12|2001M01", None),
+        ("11/2000|12/2000|01/2001", None),
+        ("Nov 2000|Dec 2000|Jan 2001", None),
+        ("200011|200012|200101", None),
+        ("2000-01-31|2000-02-29|2000-03-31|2000-04-28", None),
+        ("2000Q3|2000Q4|2001Q1", None),
+        ("Q3 2000|Q4 2000|Q1 2001", None),
+        ("2000-06-30|2000-09-30|2000-12-31", None),
+        ("1999|2000|2001", None),
+        ("2023-02-28|2024-02-29|2025-02-28", None),
+        ("2024-W51-1|2024-W52-1|2025-W01-1", None),
+        ("2012/01/01|2012/01/02|2012/01/03", None),
+        ("20120131|20120201|20120202", None),
+        ("2024-01-01T00:00:00.5Z|2024-01-01T00:00:01Z|2024-01-01T00:00:01.5Z", None),
+        ("2024-01-01T00:00:00.000|2024-01-01T00:00:00.033|2024-01-01T00:00:00.067", None),
+        ("0.000|0.033|0.066|0.100|0.133|0.166|0.200", None),
+        ("10.00|10.03|10.07|10.10|10.13", None),
+        ("1704067200|1704070800|1704074400", None),
+        ("1704067200000|1704070800000|1704074400000", None),
+        ("1701388800|1704067200|1706745600|1709251200", None),  # months of Unix time
+        ("12.02.2012|13.02.2012|14.02.2012", None),  # there is no month 13
+        ("1/13/2024 11:30 AM|1/13/2024 12:30 PM|1/13/2024 1:30 PM", None),
+        ("30-Jan-2012|31-Jan-2012|1-Feb-2012", None),
+        ("01/02/2012 9:00|02/02/2012 9:00|03/02/2012 9:00", "dayfirst"),
+        ("01/31/2012|02/01/2012|02/02/2012", "monthfirst"),
+        ("01.02.12 00|01.02.12 06|01.02.12 12", "%d.%m.%y %H"),
+        ("2024-03-31T01:00+01:00|2024-03-31T03:00+02:00|2024-03-31T04:00+02:00", None),
+        ("2024-10-27 02:00+02:00|2024-10-27 02:00+01:00|2024-10-27 03:00+01:00", None),
+        ("2024-10-26T00:00+02:00|2024-10-27T00:00+02:00|2024-10-28T00:00+01:00", None),
+    ],
+)
+def test_times_in_even_steps_are_taken_in_any_usual_form(write, times, form):
+    series = read_series(write(timed(times)), Options(time_column="time", time_format=form))
+    assert series.values.flatten().tolist() == [3 * i for i in range(times.count("|") + 1)]
+    assert series.notes == ()
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        ["2024-01-04", "2024-01-05", "2024-01-08", "2024-01-09"],  # Thursday to Tuesday
+        [f"2024-01-{day:02}" for day in range(1, 30) if day % 7],  # without Sundays
+        [f"2024-01-{day:02}" for day in range(7, 19) if day not in (12, 13)],  # Sunday to Thursday
+    ],
+)
+def test_days_of_working_weeks_are_even_and_said_to_be(write, days):
+    series = read_series(write(timed("|".join(days))), Options(time_column="time"))
+    assert len(series.values) == len(days)
+    assert series.notes == ("table.csv: the times are those of working days alone",)
+
+
+@pytest.mark.parametrize(
+    ("times", "form", "row", "message"),
+    [
+        ("01/02/2012|02/02/2012|03/02/2012", None, 2, "set time_format=dayfirst or time_format="),
+        ("13/02/2012|14/02/2012|15/02/2012", "monthfirst", 2, "is not a time such as"),
+        ("2012-01-01|2012-01-02", "%d.%m.%Y", 2, "does not match format"),
+        ("2012-01-01|2012-01-02", "%Q", 2, "is a bad directive"),
+        (
+            "2024-01-01T00:00Z|2024-01-01T01:00",
+            None,
+            3,
+            "the time has no zone, but others have one",
+        ),
+        ("2024-01-03|2024-01-02|2024-01-01", None, 3, "the last times come first: sort the rows"),
+        ("2024-01-01|2024-01-02|2024-01-02|2024-01-03", None, 4, "is not after the row before"),
+        ("2024-01-01|2024-01-02|2024-01-03|2024-01-05|2024-01-06", None, 5, "set missing=forward_"),
+        ("2024-01-01|2024-01-02||2024-01-04", None, 4, "'' is not a time such as"),
+        ("2000-01-01|2000-02-01|2000-04-01|2000-05-01|2000-06-01", None, 4, "set missing=forward_"),
+        ("00:00:00.0|00:00:00.5", None, 2, "is not a time such as 2016-07-01 13:00:00"),
+        ("1|2|4|5|6", None, 4, "comes 2 after the row before, not 1 as most rows do"),
+        ("2024-01-01 00:00|2024-01-01 01:00|2024-01-01 02:00|2024-01-01 03:15", None, 5, "1:15:00"),
+    ],
+)
+def test_times_that_are_not_even_or_not_clear_are_refused_by_row(write, times, form, row, message):
+    path = write(timed(times))
+    with pytest.raises(TaskError) as error:
+        read_series(path, Options(time_column="time", time_format=form))
+    assert str(error.value).startswith(f"{path}, row {row}, column time: ")
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("times", "rows"),
+    [
+        ("2024-01-01|2024-01-02|2024-01-04|2024-01-05", [0, 1, 3, 4]),
+        ("2000-01-01|2000-02-01|2000-05-01|2000-06-01", [0, 1, 4, 5]),
+        ("2000Q1|2000Q2|2000Q4|2001Q1", [0, 1, 3, 4]),
+        ("2024-01-04|2024-01-05|2024-01-09|2024-01-10", [0, 1, 3, 4]),  # a Monday is missing
+        ("0.000|0.033|0.067|0.133|0.167|0.200|0.433", [0, 1, 2, 4, 5, 6, 13]),
+        ("1704067200|1704070800|1704078000|1704081600", [0, 1, 3, 4]),
+    ],
+)
+def test_missing_rows_are_put_in_where_their_times_are(write, times, rows):
+    series = read_series(write(timed(times)), Options(time_column="time", missing="mask"))
+    assert (~series.values[:, 0].isnan()).nonzero().flatten().tolist() == rows
+    put_in = rows[-1] + 1 - len(rows)
+    assert f"table.csv: rows are put in where times are missing: {put_in}" in series.notes
+
+
+def test_a_table_whose_times_leave_nearly_all_rows_out_is_refused(write):
+    path = write(timed("2024-01-01T00:00:00|2024-01-01T00:00:01|2024-02-01T00:00:00"))
+    with pytest.raises(TaskError, match=r"row 4, column time: 2678398 rows are missing"):
+        read_series(path, Options(time_column="time", missing="mask"))
