@@ -15,7 +15,7 @@ from torch import Tensor
 
 from recurbench.limits import did_you_mean
 from recurbench.tasks.base import TaskError
-from recurbench.tasks.common.corpora import read_text
+from recurbench.tasks.common.files import read_text
 
 
 class Series(NamedTuple):

@@ -4,7 +4,12 @@ import pytest
 
 from recurbench.tasks.base import TaskError
 from recurbench.tasks.common.files import MAX_STEPS, Splits
-from recurbench.tasks.sentiment.text import Review, labels_of, read_reviews, words
+from recurbench.tasks.sentiment.labelled import LabelReader
+from recurbench.tasks.sentiment.text import Review, labels_of, words
+
+
+def read_reviews(path, notes=None, *, label=None, text=None, header=None) -> list[Review]:
+    return LabelReader([] if notes is None else notes, label, text, header)(path)
 
 
 @pytest.mark.parametrize(
