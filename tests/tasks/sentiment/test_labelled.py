@@ -154,6 +154,15 @@ def test_texts_are_read_as_people_have_them(tmp_path, name, text, asked, notes):
         assert line.startswith(f"{path}{note}")
 
 
+@pytest.mark.parametrize("within", ["\u2028", "\u2029", "\f", "\v", "\x1e", "\x85"], ids=ascii)
+def test_no_character_within_a_text_begins_another(tmp_path, within):
+    path = tmp_path / "a.tsv"
+    path.write_text(f"{LINES}good\tI liked it{within}(bad\tsaid nobody\n", encoding="utf-8")
+    found = read_reviews(path)
+    assert [review.label for review in found] == ["good", "bad", "good", "bad", "good"]
+    assert found[-1].words == ["i", "liked", "it", "bad", "said", "nobody"]
+
+
 def test_a_class_called_like_a_header_stays_one(tmp_path):
     path, notes = tmp_path / "a.tsv", []
     path.write_text("label\ttext\nlabel\tmore of it\nother\tand this\n")
@@ -274,7 +283,7 @@ def test_rows_are_read_as_they_were_written_or_a_line_says_why_not(
     path.write_bytes(lines.getvalue().encode(encoding))
     notes: list[str] = []
     try:
-        found = read_reviews(path, notes, label=None if header else str(int(turned)))
+        found = read_reviews(path, notes, label="1" if turned and not header else None)
     except TaskError as error:
         refusal = str(error)
     else:
@@ -286,4 +295,4 @@ def test_rows_are_read_as_they_were_written_or_a_line_says_why_not(
     assert [(review.label, review.words) for review in found] == [
         (label, words(text)) for label, text in pairs
     ]
-    assert any("header" in note for note in notes) == bool(header)
+    assert any("left out, a header" in note for note in notes) == bool(header)
