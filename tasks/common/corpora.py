@@ -164,23 +164,6 @@ def fetch(name: str) -> Path:
     raise TaskError(f"no {name}: {corpus.url} could not be downloaded ({reason}); {by_hand}")
 
 
-def read_text(path: Path) -> str:
-    """Reads a UTF-8 file as it is, line endings included; only a byte order mark is dropped.
-
-    Raises:
-        TaskError: the file is missing, cannot be read, is empty or is not UTF-8.
-    """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise TaskError(f"{path}: cannot read this file ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise TaskError(f"{path}: not UTF-8 text (byte {error.start})") from None
-    if not text.strip():
-        raise TaskError(f"{path}: the file is empty")
-    return text
-
-
 def _is_pinned(path: Path, corpus: Corpus) -> bool:
     return path.is_file() and pooch.file_hash(str(path)) == corpus.sha256
 

@@ -37,7 +37,8 @@ class Image(NamedTuple):
 def read_images(path: Path) -> list[Image]:
     """Reads images of a file `...images-idx3-ubyte`, and the labels of `...labels-idx1-ubyte`.
 
-    The name of the second follows from the first; both may be compressed, and then end with `.gz`.
+    The name of the second follows from the first. Either may be compressed, and then ends with
+    `.gz`.
 
     Raises:
         TaskError: a file is missing, damaged or of another kind, there are not as many labels as
@@ -46,6 +47,9 @@ def read_images(path: Path) -> list[Image]:
     if "images" not in path.name:
         raise TaskError(f"{path}: name it like train-images-idx3-ubyte, so that labels are found")
     labels_path = path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1"))
+    other = labels_path.with_suffix("") if path.suffix == ".gz" else Path(f"{labels_path}.gz")
+    if other.exists() and not labels_path.exists():
+        labels_path = other
     pixels, labels = read_idx(path, dimensions=3), read_idx(labels_path, dimensions=1)
     if len(pixels) != len(labels):
         raise TaskError(f"{labels_path}: {len(labels)} labels, but {path} has {len(pixels)} images")

@@ -21,8 +21,8 @@ from recurbench.tasks.base import (
     hash_data,
 )
 from recurbench.tasks.common.classification import Classification
-from recurbench.tasks.common.corpora import fetch, read_text
-from recurbench.tasks.common.files import own_files
+from recurbench.tasks.common.corpora import fetch
+from recurbench.tasks.common.files import own_files, read_text
 from recurbench.tasks.common.symbols import Level, Symbols, Words
 from recurbench.tasks.common.vocabulary import Vocabulary
 from recurbench.tasks.generation import Generative
@@ -45,10 +45,11 @@ class Language(Generative, Classification):
         input    t o _ b
         target   o _ b e
 
-    With `words=punctuation`, a word is a run of letters and digits, or a single mark. With
-    `words=whitespace`, a word is what stands between spaces, and each line ends with `<eos>`, as in
-    the results on Penn Treebank (Mikolov et al., "Recurrent neural network based language model",
-    2010). Do not compare perplexities of the two, nor those of different vocabularies.
+    With `words=punctuation`, a word is a run of letters and digits in any script, with the accents
+    and vowel signs that they bear, or a single sign. With `words=whitespace`, a word is what stands
+    between spaces, and each line ends with `<eos>`, as in the results on Penn Treebank (Mikolov et
+    al., "Recurrent neural network based language model", 2010). Do not compare perplexities of the
+    two, nor those of different vocabularies.
 
         >>> Language(level="word").symbols.cut("Alas, poor Yorick!")
         ['Alas', ',', 'poor', 'Yorick', '!']
@@ -65,7 +66,8 @@ class Language(Generative, Classification):
 
     Args:
         dataset: `stdlib`, the help topics of Python's pydoc; `shakespeare`, the 1.1 million
-            characters of Karpathy's char-rnn (2015); `file`, UTF-8 texts of one's own.
+            characters of Karpathy's char-rnn (2015); `file`, texts of one's own in UTF-8, or in
+            UTF-16 with a byte order mark.
         file: with `dataset=file`, the text to train on. Its last 5 % are for test, unless there is
             a `test_file`; the 5 % before them are for validation, unless there is a `val_file`.
         val_file: a text for validation.
@@ -219,13 +221,13 @@ class Language(Generative, Classification):
         val_from = len(whole) * (100 - test_share - val_share) // 100
         return {
             "train": whole[:val_from],
-            "val": cut(read_text(own_val)) if own_val else whole[val_from:test_from],
-            "test": cut(read_text(own_test)) if own_test else whole[test_from:],
+            "val": cut(read_text(own_val, self.notes)) if own_val else whole[val_from:test_from],
+            "test": cut(read_text(own_test, self.notes)) if own_test else whole[test_from:],
         }
 
     def _text(self) -> str:
         if self.files:
-            return read_text(self.files.file)
+            return read_text(self.files.file, self.notes)
         if self.dataset == "stdlib":
             paragraphs = "\n\n".join(topics[key] for key in sorted(topics)).split("\n\n")
             return "\n\n".join(dict.fromkeys(paragraphs))  # topics share some; each is kept once

@@ -1,22 +1,18 @@
-"""Piano rolls: how they are read, named, predicted by counting, and judged.
+"""Piano rolls: how they are named, predicted by counting, and judged.
 
 A roll is `(frames, KEYS)`, 1 where a key sounds. Legend: T frames of a piece, N frames.
 """
 
-import io
 import re
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import Metric
 
 from recurbench.tasks.base import TaskError
-from recurbench.tasks.common.files import MAX_STEPS, Splits
+from recurbench.tasks.common.files import MAX_STEPS
 
 KEYS = 88
 """Keys of a piano, A0 to C8."""
@@ -26,9 +22,6 @@ LOWEST = 21
 
 CERTAIN = 100.0
 """The logit of what is sure."""
-
-SPLITS = {"train": "traindata", "val": "validdata", "test": "testdata"}
-"""What the splits are called in a file."""
 
 _PITCHES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
@@ -109,41 +102,6 @@ def to_logits(chances: Tensor) -> Tensor:
     return chances.double().logit().clamp(-CERTAIN, CERTAIN).float()
 
 
-def read_rolls(path: Path) -> Splits[Tensor]:
-    """Reads a MATLAB file of rolls as Boulanger-Lewandowski, 2012, laid them out.
-
-    `traindata`, `validdata` and `testdata` are each a 1 x n cell array of (frames, 88) matrices of
-    0 and 1.
-
-    Raises:
-        TaskError: the file is not laid out so, or a piece is damaged; the message says where.
-    """
-    # SciPy takes a while to import, and no other dataset needs it.
-    from scipy.io import loadmat
-
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise TaskError(f"{path}: cannot read this file ({error.strerror})") from None
-    try:
-        cells = loadmat(io.BytesIO(content))
-    except Exception:  # whatever SciPy stumbles over first
-        raise TaskError(f"{path}: no MATLAB file of version 4 to 7.2, or a damaged one") from None
-    splits: Splits[Tensor] = Splits()
-    for split, name in SPLITS.items():
-        if name not in cells:
-            raise TaskError(
-                f"{path}: a music file without {name}; it needs {', '.join(SPLITS.values())}"
-            )
-        pieces = cells[name].ravel()
-        if cells[name].dtype != object or not len(pieces):
-            raise TaskError(f"{path}: {name} must be a cell array of at least one piece")
-        getattr(splits, split).extend(
-            _roll(f"{path}, {name} piece {number}", piece) for number, piece in enumerate(pieces, 1)
-        )
-    return splits
-
-
 def name_keys(roll: Tensor) -> list[str]:
     """The notes of each frame, lowest first: `C4 E4 G4`; `-` is a silent one."""
     notes = [f"{_PITCHES[key % 12]}{key // 12 - 1}" for key in range(LOWEST, LOWEST + KEYS)]
@@ -169,21 +127,17 @@ def find_key(note: str) -> int:
     raise TaskError(f"{note!r} is no note of a piano, A0 to C8, such as C4, F#3 or Bb2")
 
 
+def require_frames(where: str, frames: int) -> None:
+    """Refuses a piece in which nothing follows, and one of more than `MAX_STEPS` frames.
+
+    Raises:
+        TaskError: says where and how many.
+    """
+    if not 2 <= frames <= MAX_STEPS:
+        limit = "at least 2" if frames < 2 else f"at most {MAX_STEPS}"
+        raise TaskError(f"{where}: {frames} frames, but a piece has {limit}")
+
+
 def _times(frames: Tensor) -> Tensor:
     """How often each key sounds `(KEYS,)`; far faster than a sum of so many zeros."""
     return frames.nonzero()[:, 1].bincount(minlength=KEYS)
-
-
-def _roll(where: str, piece: Any) -> Tensor:
-    """One piece as a roll of bytes."""
-    if piece.ndim != 2 or piece.shape[1] != KEYS:
-        size = " x ".join(map(str, piece.shape))
-        raise TaskError(f"{where}: {size} values, but a piece is frames x {KEYS} keys")
-    if not 2 <= len(piece) <= MAX_STEPS:
-        limit = "at least 2" if len(piece) < 2 else f"at most {MAX_STEPS}"
-        raise TaskError(f"{where}: {len(piece)} frames, but a piece has {limit}")
-    for frame, key in np.argwhere((piece != 0) & (piece != 1))[:1]:
-        raise TaskError(
-            f"{where}, frame {frame + 1}, key {key + 1}: {piece[frame, key]}, but a key is 0 or 1"
-        )
-    return torch.from_numpy(piece.astype(np.uint8))

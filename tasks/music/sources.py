@@ -16,10 +16,11 @@ from recurbench.tasks.base import (
     generator,
     hash_data,
 )
+from recurbench.tasks.common.files import Splits
 from recurbench.tasks.common.sequences import Sequences
 from recurbench.tasks.common.source import Source
 from recurbench.tasks.music import harmony
-from recurbench.tasks.music.piano import KEYS, read_rolls, to_logits
+from recurbench.tasks.music.piano import KEYS, to_logits
 from recurbench.tasks.music.rolls import (
     apart,
     as_batch,
@@ -98,21 +99,28 @@ class Harmonies(Pieces):
 
 
 class Corpus(Pieces):
-    """The pieces of a file with its own splits; training reads windows of them.
+    """Recorded pieces in three splits; training reads windows of them.
 
     Args:
         task: the task's name, from which the order of training follows.
-        path: a `.mat` file, as `read_rolls` describes.
+        found: the pieces of each split.
         window: frames that are predicted in a training window; None reads whole pieces.
+        path: where they come from.
+        notes: where to say how many pieces were dropped, because they are in a later split too.
 
     Raises:
-        TaskError: the file is missing or damaged, or train or val has no piece of its own.
+        TaskError: train or val has no piece of its own.
     """
 
-    def __init__(self, task: str, path: Path, window: int | None) -> None:
-        pieces = apart(read_rolls(path))
+    def __init__(
+        self, task: str, found: Splits[Tensor], window: int | None, path: Path, notes: list[str]
+    ) -> None:
+        pieces = apart(found)
         if not pieces.train or not pieces.val:
             raise TaskError(f"{path}: all pieces of a split are in a later one too")
+        dropped = len(found.train) + len(found.val) - len(pieces.train) - len(pieces.val)
+        if dropped:
+            notes.append(f"{path}: pieces left out, as they are in a later split too: {dropped}")
         splits = {"val": as_sequences(pieces.val), "test": as_sequences(pieces.test)}
         super().__init__(task, splits)
         self.train = as_sequences(windows(pieces.train, window))

@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
-from annotated_types import Ge, Le
+from annotated_types import Ge, Gt, Le
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 from torchmetrics import MetricCollection
 
 from recurbench.tasks.base import Batch, Predictor, TaskError, generator
 from recurbench.tasks.common.corpora import fetch
-from recurbench.tasks.common.files import MAX_STEPS, own_files
+from recurbench.tasks.common.files import MAX_STEPS, only_with_files, own_files
 from recurbench.tasks.common.source import FromSource
 from recurbench.tasks.generation import Generative
 from recurbench.tasks.music import harmony
@@ -21,7 +21,6 @@ from recurbench.tasks.music.midi import write_midi
 from recurbench.tasks.music.piano import (
     CERTAIN,
     KEYS,
-    SPLITS,
     FrameAccuracy,
     FrameNLL,
     count_keys,
@@ -30,6 +29,7 @@ from recurbench.tasks.music.piano import (
     to_logits,
 )
 from recurbench.tasks.music.pictures import write_roll
+from recurbench.tasks.music.rolls import ARCHIVES, NO_OTHERS, SPLITS, read_own, read_rolls
 from recurbench.tasks.music.sources import LONGER, Corpus, Harmonies, Pieces
 
 Dataset = Literal["harmony", "jsb", "nottingham", "muse", "piano_midi", "file"]
@@ -71,9 +71,15 @@ class Music(Generative, FromSource):
 
     Args:
         dataset: where the pieces come from.
-        file: a `.mat` file with splits in it, for `dataset=file`, as `read_rolls` describes.
-        val_file: not taken, and neither is `test_file`: `file` has its own splits.
-        test_file: not taken.
+        file: for `dataset=file`, a `.mat` or `.npz` file with splits in it, as `read_rolls`
+            describes; a folder with folders `train`, `valid` and `test` of MIDI files; or a folder
+            of MIDI files.
+        val_file: a folder or MIDI file for validation; otherwise a tenth of the pieces in a folder
+            `file`. It is not taken where `file` has its own splits.
+        test_file: a folder or MIDI file for test, likewise.
+        frame: how many quarter notes a frame of MIDI files lasts; by default an eighth note, as in
+            the files that this task writes. Notes begin and end at the nearest frames; drums and
+            notes beyond the 88 keys are left out.
         window: frames to predict in one training sequence of a corpus; None reads whole pieces.
         length: frames of a piece of `harmony`; the further test splits have two and four times it.
         beat: frames that a chord of `harmony` lasts.
@@ -95,6 +101,7 @@ class Music(Generative, FromSource):
         file: str | None = None,
         val_file: str | None = None,
         test_file: str | None = None,
+        frame: Annotated[float, Gt(0)] | None = None,
         window: Annotated[int, Ge(1)] | None = 100,
         length: Annotated[int, Ge(2), Le(MAX_STEPS // max(LONGER))] = 48,
         beat: Annotated[int, Ge(1)] = 4,
@@ -102,12 +109,10 @@ class Music(Generative, FromSource):
     ) -> None:
         super().__init__()
         self.files = own_files(dataset, file, val_file, test_file)
-        if val_file or test_file:
-            raise TaskError(
-                "val_file and test_file are not taken: a music file has its own splits, "
-                f"{', '.join(SPLITS.values())}"
-            )
-        self.dataset, self.window = dataset, window
+        only_with_files(dataset, frame=frame)
+        if self.files and (val_file or test_file) and self.files.file.suffix.lower() in ARCHIVES:
+            raise TaskError(NO_OTHERS)
+        self.dataset, self.window, self.frame = dataset, window, frame
         self.length, self.beat, self.eval_sequences = length, beat, eval_sequences
 
     def open(self) -> Pieces:
@@ -116,8 +121,11 @@ class Music(Generative, FromSource):
             return Harmonies(
                 self.name, length=self.length, beat=self.beat, eval_sequences=self.eval_sequences
             )
-        path = self.files.file if self.files else fetch(FILES[self.dataset])
-        return Corpus(self.name, path, self.window)
+        if self.files:
+            found = read_own(self.files, self.frame, self.notes)
+            return Corpus(self.name, found, self.window, self.files.file, self.notes)
+        path = fetch(FILES[self.dataset])
+        return Corpus(self.name, read_rolls(path), self.window, path, notes=[])
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Mean over frames of the binary cross-entropy in nats, summed over keys."""

@@ -8,11 +8,11 @@ from annotated_types import Ge, Le
 from recurbench.tasks.base import generator
 from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.corpora import fetch
-from recurbench.tasks.common.files import own_files
+from recurbench.tasks.common.files import only_with_files, own_files
 from recurbench.tasks.common.source import FromSource
+from recurbench.tasks.sentiment.labelled import LabelReader
 from recurbench.tasks.sentiment.reviews import Reviews
 from recurbench.tasks.sentiment.sources import Read, Written, read_snippets
-from recurbench.tasks.sentiment.text import read_reviews
 
 Dataset = Literal["grammar", "movie_snippets", "file"]
 
@@ -40,6 +40,11 @@ class Sentiment(Classification, FromSource):
     of each text into 80 % train, 10 % validation and 10 % test; words are lower-cased, and those
     that training does not know share one id.
 
+    One's own files may also have the text first, more columns, and commas or semicolons with texts
+    in quotes, as spreadsheets and pandas write them. A first line such as `label` and `text` says
+    which column is which, and is left out. Without it the second column has the labels if it has
+    fewer different values, and shorter ones. A run says what was recognised and left out.
+
     Further test splits of the grammar, `clauses_<n>`, are two and four times as long.
 
     Args:
@@ -53,6 +58,10 @@ class Sentiment(Classification, FromSource):
         file: lines of one's own, for `dataset=file`.
         val_file: lines for validation; otherwise a tenth of those in `file`.
         test_file: lines for test; otherwise a tenth of those in `file`.
+        label_column: the column of one's own files with the label: its number from 0, or its name
+            in the header; by default it is found.
+        text_column: the column with the text, likewise.
+        header: whether the first line of one's own files is a header; by default it is found.
         eval_sequences: reviews of the grammar in validation and in each test split.
     """
 
@@ -75,12 +84,17 @@ class Sentiment(Classification, FromSource):
         file: str | None = None,
         val_file: str | None = None,
         test_file: str | None = None,
+        label_column: str | None = None,
+        text_column: str | None = None,
+        header: bool | None = None,
         eval_sequences: Annotated[int, Ge(2)] = 1000,
     ) -> None:
         super().__init__()
         self.dataset, self.clauses, self.eval_sequences = dataset, clauses, eval_sequences
         self.min_count, self.max_vocabulary = min_count, max_vocabulary
         self.files = own_files(dataset, file, val_file, test_file)
+        self.label_column, self.text_column, self.header = label_column, text_column, header
+        only_with_files(dataset, label_column=label_column, text_column=text_column, header=header)
         self.reviews = Reviews(negation=negation, contrast=contrast, distraction=distraction)
 
     def open(self) -> Written | Read:
@@ -93,7 +107,8 @@ class Sentiment(Classification, FromSource):
                 eval_sequences=self.eval_sequences,
             )
         if self.files:
-            found = self.files.split(read_reviews, lambda review: " ".join(review.words))
+            read = LabelReader(self.notes, self.label_column, self.text_column, self.header)
+            found = self.files.split(read, lambda review: " ".join(review.words))
         else:
             found = read_snippets(fetch("sentiment/movieReviewSnippets_GroundTruth.txt"))
         return Read(self.name, found, min_count=self.min_count, max_vocabulary=self.max_vocabulary)

@@ -1,13 +1,13 @@
 """Texts with labels: how they are read and cut into words."""
 
-import re
-from pathlib import Path
 from typing import NamedTuple
 
 from recurbench.tasks.base import TaskError
-from recurbench.tasks.common.files import Splits, numbered_lines, require_steps
+from recurbench.tasks.common.files import Splits
+from recurbench.tasks.common.symbols import LETTER, SPACE, words_and_signs
+from recurbench.tasks.common.tables import SHOWN
 
-_WORD = re.compile(r"[\w']+|[.,!?;:]|[^\w\s!-~]")
+_CUT = words_and_signs(f"{LETTER}'", rf"(?:[.,!?;:]|[^{LETTER}{SPACE}!-~])")
 
 
 class Review(NamedTuple):
@@ -25,36 +25,17 @@ class Review(NamedTuple):
 
 
 def words(text: str) -> list[str]:
-    """The lower-cased words of a text in any script that puts spaces between them.
+    """The lower-cased words of a text in any script.
 
-    Apostrophes belong to words. Marks of punctuation that end or join clauses are words too, and so
-    is each sign beyond ASCII, such as an emoji; other signs are dropped.
+    Accents, points and vowel signs belong to the letters that bear them, and apostrophes to words.
+    Marks of punctuation that end or join clauses are words too, and so is each sign beyond ASCII,
+    such as an emoji; other signs are dropped. Thai, Chinese and their like need spaces, or
+    zero-width spaces, between words: without, all that stands between two signs is one word.
 
         >>> words("It isn't “good” (or is it?)")
         ['it', "isn't", '“', 'good', '”', 'or', 'is', 'it', '?']
     """
-    return _WORD.findall(text.lower())
-
-
-def read_reviews(path: Path) -> list[Review]:
-    """Reads lines of a label, a tab and a text; blank lines are skipped.
-
-    Raises:
-        TaskError: the file cannot be read, or a line has no label or no word.
-    """
-    reviews = []
-    for number, line in numbered_lines(path):
-        if not line.strip():
-            continue
-        label, tab, text = line.partition("\t")
-        if not tab or not label.strip():
-            raise TaskError(
-                f"{path}, line {number}: no label, tab and text, such as good<tab>I laughed"
-            )
-        found = words(text)
-        require_steps(path, number, len(found))
-        reviews.append(Review(label.strip(), found, f"{path}, line {number}"))
-    return reviews
+    return _CUT(text.lower())
 
 
 def labels_of(splits: Splits[Review]) -> list[str]:
@@ -68,6 +49,6 @@ def labels_of(splits: Splits[Review]) -> list[str]:
         raise TaskError(f"{splits.train[0].place}: all training texts have the label {labels[0]}")
     for review in [*splits.val, *splits.test]:
         if review.label not in labels:
-            known = ", ".join(labels)
+            known = ", ".join(labels[:SHOWN]) + ", ..." * (len(labels) > SHOWN)
             raise TaskError(f"{review.place}: training has no label {review.label}, only {known}")
     return labels

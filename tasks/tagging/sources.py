@@ -84,13 +84,25 @@ class Tagged(Recorded):
         task: the task's name, from which the order of training follows.
         files: where to read.
         min_count: how often a token must occur in the train split to be known.
+        columns: of token and label; None for files of these two alone.
+        notes: where to say what was left out.
 
     Raises:
         TaskError: a file is missing or damaged, or a label is not known from training.
     """
 
-    def __init__(self, task: str, files: OwnFiles, min_count: int) -> None:
-        found = files.split(read_tagged, lambda sequence: "\n".join(sequence.tokens))
+    def __init__(
+        self,
+        task: str,
+        files: OwnFiles,
+        min_count: int,
+        columns: list[int] | None,
+        notes: list[str],
+    ) -> None:
+        found = files.split(
+            lambda path: read_tagged(path, notes, columns),
+            lambda sequence: "\n".join(sequence.tokens),
+        )
         vocabulary = Vocabulary(
             (token for sequence in found.train for token in sequence.tokens), min_count=min_count
         )

@@ -7,7 +7,7 @@ from annotated_types import Ge, Lt
 
 from recurbench.tasks.base import TaskError, generator
 from recurbench.tasks.common.classification import Classification
-from recurbench.tasks.common.files import own_files
+from recurbench.tasks.common.files import only_with_files, own_files
 from recurbench.tasks.common.source import FromSource
 from recurbench.tasks.tagging.hmm import random_model
 from recurbench.tasks.tagging.sources import Hidden, Tagged
@@ -35,7 +35,9 @@ class Tagging(Classification, FromSource):
         torch.Size([12, 5])
 
     A file has a line for each step, a token and its label with a tab between, and a blank line
-    between sequences. It is split by a hash of each sequence's tokens. Tokens that training does
+    between sequences. Files with spaces for tabs and those of CoNLL-2003 and CoNLL-U are read too,
+    these with `columns`; their comments, `-DOCSTART-` lines, ranges of tokens and empty nodes are
+    left out. A file is split by a hash of each sequence's tokens. Tokens that training does
     not know share one id; labels must all be known from training. A batch of an epoch of a file may
     be smaller than the others.
 
@@ -54,6 +56,8 @@ class Tagging(Classification, FromSource):
         file: tagged lines of one's own, for `dataset=file`.
         val_file: lines for validation; otherwise a tenth of the sequences in `file`.
         test_file: lines for test; otherwise a tenth of the sequences in `file`.
+        columns: the columns of token and label in files of more than two, such as [0,3]; they count
+            from 0, or from the last as -1.
         eval_sequences: the model's sequences in validation and in each test split.
     """
 
@@ -83,6 +87,7 @@ class Tagging(Classification, FromSource):
         file: str | None = None,
         val_file: str | None = None,
         test_file: str | None = None,
+        columns: list[int] | None = None,
         eval_sequences: Annotated[int, Ge(1)] = 1000,
     ) -> None:
         super().__init__()
@@ -90,7 +95,10 @@ class Tagging(Classification, FromSource):
             raise TaskError(
                 f"max_length must be at least min_length={min_length}, not {max_length}"
             )
-        self.dataset, self.min_count = dataset, min_count
+        only_with_files(dataset, columns=columns)
+        if columns is not None and not len(columns) == len(set(columns)) == 2:
+            raise TaskError(f"columns must be two numbers, of token and label, not {columns}")
+        self.dataset, self.min_count, self.columns = dataset, min_count, columns
         self.min_length, self.max_length = min_length, max_length
         self.eval_sequences = eval_sequences
         self.files = own_files(dataset, file, val_file, test_file)
@@ -100,7 +108,7 @@ class Tagging(Classification, FromSource):
     def open(self) -> Hidden | Tagged:
         """Draws the evaluation splits, or reads files."""
         if self.files:
-            return Tagged(self.name, self.files, self.min_count)
+            return Tagged(self.name, self.files, self.min_count, self.columns, self.notes)
         return Hidden(
             self.name,
             self.model,

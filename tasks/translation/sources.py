@@ -157,13 +157,19 @@ class ReadPairs(Pairs):
         task: the task's name.
         text: how texts are cut into symbols.
         files: where to read.
+        notes: where to say what was recognised and left out.
+        header: whether each file begins with a header; None finds it.
 
     Raises:
         TaskError: a file is missing or damaged, or a split is empty.
     """
 
-    def __init__(self, task: str, text: Symbols, files: OwnFiles) -> None:
-        read = files.split(lambda path: read_pairs(path, text.cut), lambda pair: pair.source)
+    def __init__(
+        self, task: str, text: Symbols, files: OwnFiles, notes: list[str], header: bool | None
+    ) -> None:
+        read = files.split(
+            lambda path: read_pairs(path, text.cut, notes, header), lambda pair: pair.source
+        )
         super().__init__(task, text, read.train)
         self.train = self.encode(read.train)
         self.evaluate({"val": read.val, "test": read.test})

@@ -12,7 +12,7 @@ from torchmetrics import MetricCollection
 
 from recurbench.tasks.base import Batch, FreeRun, TaskError, generator
 from recurbench.tasks.common.classification import Classification
-from recurbench.tasks.common.files import own_files
+from recurbench.tasks.common.files import only_with_files, own_files
 from recurbench.tasks.common.source import FromSource
 from recurbench.tasks.common.symbols import Level, Symbols
 from recurbench.tasks.common.vocabulary import UNKNOWN
@@ -60,6 +60,8 @@ class Translation(Generative, Classification, FromSource):
         test_file: lines for test; otherwise another tenth of those in `file`.
         level: what a symbol of one's own files is; words are what stands between spaces. Dates are
             read by the character.
+        header: whether the first line of one's own files is a header, such as `source` and
+            `target`; by default it is found by such names.
         languages: which of de, en, es, fi, fr, it, nl, pl, pt and sv dates are written in; all by
             default.
         eval_sequences: dates in validation and in each test split.
@@ -81,6 +83,7 @@ class Translation(Generative, Classification, FromSource):
         val_file: str | None = None,
         test_file: str | None = None,
         level: Level = "character",
+        header: bool | None = None,
         languages: list[Language] | None = None,
         eval_sequences: Annotated[int, Ge(1)] = 1000,
     ) -> None:
@@ -92,13 +95,15 @@ class Translation(Generative, Classification, FromSource):
             raise TaskError(f"level={level} goes with dataset=file, not dataset=dates")
         if languages is not None and len(set(languages)) < max(len(languages), 1):
             raise TaskError(f"languages must be different, at least one, not {languages}")
+        only_with_files(dataset, header=header)
+        self.header = header
         self.text, self.eval_sequences = Symbols(level, "whitespace"), eval_sequences
         self.languages = languages or LANGUAGES
 
     def open(self) -> Pairs:
         """Draws the evaluation splits, or reads pairs; training's symbols are the vocabulary."""
         if self.files:
-            return ReadPairs(self.name, self.text, self.files)
+            return ReadPairs(self.name, self.text, self.files, self.notes, self.header)
         return DrawnDates(self.name, self.text, self.languages, self.eval_sequences)
 
     def free_run(self, batch: Batch) -> FreeRun:

@@ -14,11 +14,16 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence, pad_sequence
 from torchmetrics import Metric
 
 from recurbench.tasks.base import IGNORE_INDEX, Batch, FreeRun, TaskError
-from recurbench.tasks.common.files import numbered_lines, require_steps
+from recurbench.tasks.common.files import require_steps
 from recurbench.tasks.common.sequences import pack
+from recurbench.tasks.common.tables import is_name, note_header, read_table
 
 SEPARATOR, STOP = "<sep>", "<stop>"
 """What stands between source and target, and what ends a target."""
+
+SOURCE_NAMES = r"sources?|src|inputs?|questions?|originals?|sentences?|texts?"
+TARGET_NAMES = r"targets?|tgt|trg|outputs?|answers?|translations?"
+"""What a header calls the two columns; a name is made of these, such as `original_text`."""
 
 
 class Pair(NamedTuple):
@@ -62,36 +67,67 @@ class ExactMatch(Metric):
         return self.right.double() / self.count
 
 
-def read_pairs(path: Path, symbols: Callable[[str], Sequence[str]]) -> list[Pair]:
+def read_pairs(
+    path: Path,
+    symbols: Callable[[str], Sequence[str]],
+    notes: list[str],
+    header: bool | None = None,
+) -> list[Pair]:
     """Reads lines of a source, a tab and a target; blank lines are skipped.
 
+    A first line such as `source` and `target` is a header, which is left out and may also name them
+    the other way round. With one, commas or semicolons may stand for the tabs.
+
     Args:
-        path: a UTF-8 file.
+        path: a text file.
         symbols: cuts a text into the steps of a sequence.
+        notes: where to say what was recognised and left out.
+        header: whether the first line is a header; None finds it.
 
     Raises:
         TaskError: the file cannot be read, or a line is no pair or too long; says which.
     """
+    table = read_table(path, notes, lambda cells: _order(cells) is not None)
+    first = table.rows[0].cells
+    order = None if header is False else _order(first)
+    rows = table.rows
+    if header or order:
+        note_header(table, notes)
+        rows = [row for row in rows if row.cells != first]
+    if not rows:
+        raise TaskError(f"{path}: no pair after the header")
     pairs = []
-    for number, line in numbered_lines(path):
-        if not line.strip():
-            continue
-        place = f"{path}, line {number}"
-        texts = [text.strip() for text in line.split("\t")]
+    for row in rows:
+        place = f"{path}, line {row.line}"
+        texts = [text.strip(" ") for text in row.cells]
         if len(texts) != 2:
             raise TaskError(
                 f"{place}: {len(texts) - 1} tabs, but one is needed, between source and target"
+                if table.loose
+                else f"{place}: {len(texts)} columns, but two are needed, source and target"
             )
-        pair = Pair(*texts)
+        pair = Pair(*(texts[place] for place in order or (0, 1)))
         for what, text in pair._asdict().items():
             if not text:
                 raise TaskError(f"{place}: the {what} is empty")
             for reserved in (SEPARATOR, STOP):
                 if reserved in symbols(text):
                     raise TaskError(f"{place}: {reserved} cannot be a word, as it has a meaning")
-        require_steps(path, number, sum(map(len, map(symbols, pair))) + 1)
+        require_steps(path, row.line, sum(map(len, map(symbols, pair))) + 1)
         pairs.append(pair)
     return pairs
+
+
+def _order(cells: Sequence[str]) -> tuple[int, int] | None:
+    """Where a header's source and target stand; None if its cells are no such names."""
+    for source, target in ((0, 1), (1, 0)):
+        if (
+            len(cells) == 2
+            and is_name(cells[source], SOURCE_NAMES)
+            and is_name(cells[target], TARGET_NAMES)
+        ):
+            return source, target
+    return None
 
 
 def continuations(batch: Batch, stop: int) -> FreeRun:

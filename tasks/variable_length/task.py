@@ -7,7 +7,7 @@ from annotated_types import Ge
 
 from recurbench.tasks.base import TaskError
 from recurbench.tasks.common.classification import Classification
-from recurbench.tasks.common.files import own_files
+from recurbench.tasks.common.files import only_with_files, own_files
 from recurbench.tasks.common.source import FromSource, Source
 from recurbench.tasks.variable_length import ts_files
 from recurbench.tasks.variable_length.rules import FirstSymbol, Parity, Rule, TemporalOrder
@@ -54,6 +54,9 @@ class VariableLength(Classification, FromSource):
         file: series of one's own, for `dataset=file`.
         val_file: series for validation; otherwise a tenth of those in `file`.
         test_file: series for test; otherwise a tenth of those in `file`.
+        missing: what to do with missing values, `?` or `NaN`, in one's own series; `forward_fill`
+            takes the value before, and by default they are refused. Steps at the end that are
+            missing in all dimensions are padding, and are always cut off.
         eval_sequences: synthetic sequences in validation and in each test split.
     """
 
@@ -73,6 +76,7 @@ class VariableLength(Classification, FromSource):
         file: str | None = None,
         val_file: str | None = None,
         test_file: str | None = None,
+        missing: ts_files.Missing | None = None,
         eval_sequences: Annotated[int, Ge(1)] = 1000,
     ) -> None:
         super().__init__()
@@ -92,7 +96,8 @@ class VariableLength(Classification, FromSource):
             )
         self.min_length, self.max_length = min_length, max_length
         self.files = own_files(dataset, file, val_file, test_file)
-        self.eval_sequences = eval_sequences
+        only_with_files(dataset, missing=missing)
+        self.missing, self.eval_sequences = missing, eval_sequences
 
     def open(self) -> Source:
         """Draws the evaluation splits, or reads recorded series."""
@@ -105,7 +110,10 @@ class VariableLength(Classification, FromSource):
                 eval_sequences=self.eval_sequences,
             )
         if self.files:
-            found = self.files.split(ts_files.read, lambda series: series.content)
+            found = self.files.split(
+                lambda path: ts_files.read(path, self.notes, self.missing),
+                lambda series: series.content,
+            )
         else:
             found = japanese_vowels()
         return SeriesWithClasses(self.name, found)

@@ -2,13 +2,15 @@
 
 After a header, whose lines begin with @, and a line `@data` comes a series a line: its dimensions,
 separated by colons, then its class; the values of a dimension are separated by commas. Lines that
-begin with # are comments. Bagnall et al., "The UEA multivariate time series classification
-archive", 2018.
+begin with # are comments, and ? or NaN is a missing value. Bagnall et al., "The UEA multivariate
+time series classification archive", 2018.
 """
 
+import math
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +19,8 @@ from recurbench.limits import did_you_mean
 from recurbench.tasks.base import TaskError, generator
 from recurbench.tasks.common.files import Splits, numbered_lines, require_steps
 from recurbench.tasks.common.sequences import Sequences
+
+Missing = Literal["forward_fill"]
 
 
 class Series(NamedTuple):
@@ -44,10 +48,14 @@ class Header(NamedTuple):
     Attributes:
         dimensions: of each series; None if it does not say.
         labels: all classes; None if it does not say.
+        equal: whether all series have one length.
+        steps: that length; None if it does not say.
     """
 
     dimensions: int | None = None
     labels: tuple[str, ...] | None = None
+    equal: bool = False
+    steps: int | None = None
 
 
 class Standardised(NamedTuple):
@@ -66,28 +74,54 @@ class Standardised(NamedTuple):
     labels: tuple[str, ...]
 
 
-def read(path: Path) -> list[Series]:
+def read(
+    path: Path, notes: list[str] | None = None, missing: Missing | None = None
+) -> list[Series]:
     """The series of a file.
+
+    Steps at the end that are missing in all dimensions are padding, and are cut off.
+
+    Args:
+        path: a text file.
+        notes: where to say what was cut off or filled.
+        missing: `forward_fill` gives a missing value the one before it; None refuses it.
 
     Raises:
         TaskError: the file is missing, empty or damaged, or has missing values, no classes or
             times of its own; the message names it and the line.
     """
-    lines = ((number, line.strip()) for number, line in numbered_lines(path))
+    notes = [] if notes is None else notes
+    lines = ((number, line.strip(" \t")) for number, line in numbered_lines(path, notes))
     meaningful = ((number, line) for number, line in lines if line and not line.startswith("#"))
     header = _read_header(path, meaningful)
     found: list[Series] = []
+    odd: list[str] = []
+    changed = Counter[str]()
     for number, line in meaningful:
+        place = f"{path}, line {number}"
         try:
-            values, label = _parse(line, header)
+            written, label = _parse(line, header)
+            values = _without_padding(written)
+            whole = values if missing is None else _forward_filled(values)
+            _require_whole(whole, missing)
         except ValueError as error:
-            raise TaskError(f"{path}, line {number}: {error}") from None
+            raise TaskError(f"{place}: {error}") from None
         require_steps(path, number, len(values))
-        found.append(Series(values, label, f"{path}, line {number}"))
-        # Where the header does not say how wide the series are, the first of them does.
-        header = header._replace(dimensions=values.shape[1])
+        # Where the header does not say how wide or long series are, the first of them does.
+        header = header._replace(dimensions=written.shape[1], steps=header.steps or len(written))
+        if header.equal and len(written) != header.steps:
+            odd.append(f"{place}: {len(written)} steps, not {header.steps}")
+        spelled = _spelled(label, header)
+        changed["series without the missing steps at their end"] += len(values) < len(written)
+        changed["missing values filled with the one before"] += int(values.isnan().sum())
+        changed["classes spelled as @classLabel does"] += spelled != label
+        found.append(Series(whole, spelled, place))
     if not found:
         raise TaskError(f"{path}: no series after a line @data")
+    if odd:
+        more = f", and {len(odd) - 1} more" * (len(odd) > 1)
+        notes.append(f"{odd[0]}{more}, though the header says @equalLength true")
+    notes.extend(f"{path}: {count} {what}" for what, count in changed.items() if count)
     return found
 
 
@@ -151,6 +185,10 @@ def _read_header(path: Path, lines: Iterator[tuple[int, str]]) -> Header:
                 header = header._replace(dimensions=1)
             case "@dimension" | "@dimensions", [count] if count.isdecimal():
                 header = header._replace(dimensions=int(count))
+            case "@equallength", [answer]:
+                header = header._replace(equal=answer == "true")
+            case "@serieslength", [count] if count.isdecimal():
+                header = header._replace(steps=int(count))
             case "@classlabel", ["true", *_]:
                 header = header._replace(labels=tuple(words[1:]) or None)
             case ("@classlabel", ["false", *_]) | ("@targetlabel", ["true", *_]):
@@ -177,23 +215,60 @@ def _parse(line: str, header: Header) -> tuple[Tensor, str]:
         )
     if not label:
         raise ValueError("no class after the last colon")
-    if header.labels is not None and label not in header.labels:
+    if header.labels is not None and _spelled(label, header) not in header.labels:
         raise ValueError(
             f"{label} is not a class that @classLabel names{did_you_mean(label, header.labels)}"
         )
-    values = [[_number(x) for x in row.split(",")] if row else [] for row in dimensions]
+    values = [[_number(x) for x in _cut(row)] for row in dimensions]
     lengths = sorted({len(row) for row in values})
     if len(lengths) > 1:
         raise ValueError(f"the dimensions differ in length: {lengths}")
     return torch.tensor(values, dtype=torch.float64).T, label
 
 
+def _spelled(label: str, header: Header) -> str:
+    """A class as the header spells it, if it does so but for capitals."""
+    same = [name for name in header.labels or () if name.casefold() == label.casefold()]
+    return same[0] if len(same) == 1 else label
+
+
+def _cut(row: str) -> list[str]:
+    """The values of a dimension, which commas separate, or spaces and tabs where none does."""
+    return row.split(",") if "," in row else row.split()
+
+
 def _number(text: str) -> float:
-    """A value; ValueError says what is wrong with it."""
+    """A value, NaN if it is missing; ValueError says what is wrong with it."""
+    if text.strip().lower() in ("?", "nan"):
+        return math.nan
     try:
         value = float(text)
     except ValueError:
-        value = float("nan")
-    if value - value != 0:  # neither a number nor finite
-        raise ValueError(f"{text.strip()!r} is not a finite number; fill in what is missing")
+        value = math.inf
+    if not math.isfinite(value):
+        raise ValueError(
+            f"{text.strip()!r} is not a finite number; a missing value is written ? or NaN"
+        )
     return value
+
+
+def _without_padding(values: Tensor) -> Tensor:
+    """Without the last steps that are missing in all dimensions."""
+    present = (~values.isnan()).any(1).nonzero()
+    return values[: int(present[-1]) + 1] if len(present) else values[:0]
+
+
+def _forward_filled(values: Tensor) -> Tensor:
+    """With the value before in place of each missing one; none is before the first."""
+    steps = torch.arange(len(values))[:, None].expand_as(values)
+    last = steps.masked_fill(values.isnan(), 0).cummax(0).values
+    return values.gather(0, last)
+
+
+def _require_whole(values: Tensor, missing: Missing | None) -> None:
+    """Refuses a missing value; ValueError says where it is."""
+    for step, dimension in values.isnan().nonzero()[:1].tolist():
+        place = f"step {step + 1} of dimension {dimension + 1} is missing"
+        if missing is None:
+            raise ValueError(f"{place}; missing=forward_fill takes the value before it")
+        raise ValueError(f"{place}, and so is all before it, from which it could be filled")

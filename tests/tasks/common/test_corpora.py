@@ -14,7 +14,7 @@ import pytest
 
 from recurbench.tasks.base import TaskError
 from recurbench.tasks.common import corpora
-from recurbench.tasks.common.corpora import CORPORA, Corpus, fetch, read_text
+from recurbench.tasks.common.corpora import CORPORA, Corpus, fetch
 
 NAME = "tiny/text.txt"
 CONTENT = b"to be or not to be\n"
@@ -259,27 +259,3 @@ def test_the_documentation_says_of_each_file_what_is_pinned(name):
     assert f"    {corpus.url}\n" in section
     assert f"    sha256 {corpus.sha256}\n" in section
     assert not corpus.archive_sha256 or f"    sha256 {corpus.archive_sha256}" in section
-
-
-def test_a_text_is_read_as_it_is_but_for_its_byte_order_mark(tmp_path):
-    path = tmp_path / "text.txt"
-    path.write_bytes(b"\xef\xbb\xbfone\r\ntwo\n")
-    assert read_text(path) == "one\r\ntwo\n"
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "cannot read this file (No such file or directory)"),
-        (b"", "the file is empty"),
-        (b" \n\n", "the file is empty"),
-        (b"caf\xe9", "not UTF-8 text (byte 3)"),
-    ],
-)
-def test_a_text_that_cannot_be_read_is_named(tmp_path, content, message):
-    path = tmp_path / "text.txt"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(TaskError) as error:
-        read_text(path)
-    assert str(error.value) == f"{path}: {message}"

@@ -39,6 +39,14 @@ def test_images_come_with_their_labels(tmp_path, ending):
     assert found[2].place == f"{tmp_path / f'train-labels-idx1-ubyte{ending}'}, label 3"
 
 
+@pytest.mark.parametrize("endings", [("", ".gz"), (".gz", "")])
+def test_one_of_the_two_may_be_compressed(tmp_path, endings):
+    path = tmp_path / f"train-images.idx3-ubyte{endings[0]}"
+    write_idx(path, IMAGES)
+    write_idx(tmp_path / f"train-labels.idx1-ubyte{endings[1]}", LABELS)
+    assert [image.label for image in read_images(path)] == LABELS.tolist()
+
+
 @pytest.mark.parametrize("name", ["t10k-images.idx3-ubyte", "images"])
 def test_names_that_the_labels_file_follows_from(tmp_path, name):
     write_idx(tmp_path / name, IMAGES)

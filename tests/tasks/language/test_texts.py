@@ -134,8 +134,33 @@ def test_a_split_that_is_too_short_is_named_with_its_own_file(ready, tmp_path, s
 def test_a_text_that_is_not_utf_8_is_named_with_the_place(ready, tmp_path):
     path = tmp_path / "latin.txt"
     path.write_bytes("to bé".encode("latin-1"))
-    with pytest.raises(TaskError, match=r"latin\.txt: not UTF-8 text \(byte 4\)$"):
+    with pytest.raises(TaskError, match=r"latin\.txt, line 1: not UTF-8 text \(byte 4 is 0xe9\)"):
         ready(test_file=str(path))
+
+
+def test_a_text_of_another_encoding_is_read_if_its_mark_says_so(ready, tmp_path):
+    plain, path = ready(), tmp_path / "wide.txt"
+    path.write_text(TEXT, encoding="utf-16")
+    task = ready(file=str(path))
+    assert task.fingerprint() == plain.fingerprint()
+    assert task.notes == [f"{path}: read as UTF-16, as its byte order mark says"]
+
+
+def test_line_ends_of_two_characters_stay_what_they_are(ready):
+    assert set(ready("ab\r\n" * 300).vocabulary.symbols) == {UNKNOWN, "a", "b", "\r", "\n"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("अच्छी फिल्म, है।", ["अच्छी", "फिल्म", ",", "है", "।"]),
+        ("చాలా బాగుంది!", ["చాలా", "బాగుంది", "!"]),
+        ("שָׁלוֹם (עוֹלָם)", ["שָׁלוֹם", "(", "עוֹלָם", ")"]),
+        ("cafe\u0301_2 x=🎼", ["cafe\u0301_2", "x", "=", "🎼"]),
+    ],
+)
+def test_words_of_any_script_keep_their_marks(text, words):
+    assert Language(level="word").symbols.cut(text) == words
 
 
 def test_a_missing_text_is_named(tmp_path):

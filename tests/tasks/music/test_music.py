@@ -15,8 +15,8 @@ import recurbench.tasks.music.task
 from recurbench.tasks.base import Batch, TaskError, generator
 from recurbench.tasks.common.corpora import FOLDER_VARIABLE
 from recurbench.tasks.music import harmony
-from recurbench.tasks.music.piano import KEYS, LOWEST, SPLITS, find_key
-from recurbench.tasks.music.rolls import EVAL_PIECES, as_batch
+from recurbench.tasks.music.piano import KEYS, LOWEST, find_key
+from recurbench.tasks.music.rolls import EVAL_PIECES, SPLITS, as_batch
 from recurbench.tasks.music.task import FILES, Music
 
 REFERENCES = {

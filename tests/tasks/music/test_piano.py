@@ -6,21 +6,20 @@ import numpy as np
 import pytest
 import torch
 from scipy.io import savemat
+from scipy.sparse import coo_array, csc_array, csr_array, issparse
 
 from recurbench.tasks.base import TaskError
 from recurbench.tasks.common.files import MAX_STEPS, Splits
 from recurbench.tasks.music.piano import (
     KEYS,
-    SPLITS,
     FrameAccuracy,
     FrameNLL,
     count_keys,
     find_key,
     name_keys,
-    read_rolls,
     to_logits,
 )
-from recurbench.tasks.music.rolls import apart, windows
+from recurbench.tasks.music.rolls import SPLITS, apart, read_rolls, windows
 
 
 def rolls(*lengths: int, seed: int = 0) -> list[torch.Tensor]:
@@ -31,7 +30,7 @@ def rolls(*lengths: int, seed: int = 0) -> list[torch.Tensor]:
 def cells(*pieces) -> np.ndarray:
     row = np.empty((1, len(pieces)), dtype=object)
     for place, piece in enumerate(pieces):
-        row[0, place] = np.asarray(piece)
+        row[0, place] = piece if issparse(piece) else np.asarray(piece)
     return row
 
 
@@ -52,6 +51,79 @@ def test_a_file_gives_back_its_rolls(tmp_path):
     assert [len(roll) for roll in splits.val] == [3]
     assert torch.equal(splits.test[0], rolls(3)[0])
     assert {roll.dtype for roll in splits.train + splits.test} == {torch.uint8}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.uint8, np.bool_])
+@pytest.mark.parametrize("sparse", [csc_array, csr_array, coo_array])
+def test_sparse_rolls_are_read(tmp_path, sparse, dtype):
+    train = rolls(7, 2)
+    path = save(tmp_path, traindata=cells(*(sparse(roll.numpy().astype(dtype)) for roll in train)))
+    assert all(map(torch.equal, read_rolls(path).train, train))
+
+
+def test_a_sparse_roll_too_long_is_refused_before_it_takes_memory(tmp_path):
+    with pytest.raises(TaskError, match="piece 1: 100000000 frames, but a piece has at most"):
+        read_rolls(save(tmp_path, traindata=cells(csc_array((10**8, KEYS)))))
+
+
+@pytest.mark.parametrize(
+    "names", [("traindata", "validdata", "testdata"), ("train", "val", "TEST")]
+)
+@pytest.mark.parametrize("layout", ["one by one", "stacked"])
+def test_numpy_archives_are_read(tmp_path, names, layout):
+    path, parts, notes = tmp_path / "rolls.npz", [rolls(5, 5, 5, seed=n) for n in range(3)], []
+    arrays = {"tempo": np.ones(3)}
+    for name, part in zip(names, parts, strict=True):
+        if layout == "stacked":
+            arrays[name] = torch.stack(part).numpy()
+        else:  # 2 comes before 10
+            arrays |= {
+                f"{name}_{n}": roll.numpy() for n, roll in zip((10, 2, 1), part, strict=True)
+            }
+            part.reverse()
+    np.savez_compressed(path, **arrays)
+    splits = read_rolls(path, notes)
+    for found, part in zip((splits.train, splits.val, splits.test), parts, strict=True):
+        assert all(map(torch.equal, found, part))
+        assert len(found) == 3
+    assert notes == [f"{path}: left out: tempo"]
+
+
+def test_matlab_files_of_version_4_have_a_matrix_for_each_piece(tmp_path):
+    path, pieces = tmp_path / "rolls.mat", rolls(4, 6, 3, 2)
+    names = "train1", "train2", "valid1", "test1"
+    matrices = {name: roll.numpy() for name, roll in zip(names, pieces, strict=True)}
+    savemat(path, matrices, format="4")
+    splits = read_rolls(path)
+    assert all(map(torch.equal, [*splits.train, *splits.val, *splits.test], pieces))
+
+
+@pytest.mark.parametrize(
+    ("name", "arrays", "message"),
+    [
+        ("a.npz", {"train": cells(*rolls(3, 4))}, "arrays of objects can run any code when"),
+        ("a.npz", {"train": np.zeros((2, 3, KEYS))}, "a music file without validdata; it needs"),
+        (
+            "a.npz",
+            {"train_0": rolls(2)[0], "train": np.zeros(3)},
+            "train_0, train are one split by",
+        ),
+        ("a.npz", {"train_0": np.full((2, KEYS), "x")}, "train_0: values of type <U1, but a key"),
+        ("a.npz", b"PK\3\4 and more", "no .npz file, or a damaged one"),
+        ("a.npz", b"", "no .npz file, or a damaged one"),
+        ("a.pickle", b"\x80\x04.", "a pickle can run any code when it is read; store each piece"),
+        ("a.pkl", b"", "a pickle can run any code when it is read; store each piece by numpy."),
+    ],
+)
+def test_archives_that_cannot_be_read_safely_or_at_all_are_refused(tmp_path, name, arrays, message):
+    path = tmp_path / name
+    if isinstance(arrays, bytes):
+        path.write_bytes(arrays)
+    else:
+        np.savez(path, **arrays)
+    with pytest.raises(TaskError) as error:
+        read_rolls(path)
+    assert str(error.value).removeprefix(f"{path}: ").removeprefix(f"{path}, ").startswith(message)
 
 
 def roll_with(value: float) -> torch.Tensor:

@@ -1,22 +1,29 @@
 """Sentiment asks what words alone do not tell, and real reviews are split and counted as told."""
 
 import os
+import re
 from itertools import islice, product
 from pathlib import Path
+from unicodedata import category
 
 import pytest
 from torch.nn.utils.rnn import unpack_sequence
 
 from recurbench.tasks.base import Task, TaskError
-from recurbench.tasks.common.files import split_of
+from recurbench.tasks.common.files import Splits, split_of
+from recurbench.tasks.common.symbols import Symbols
 from recurbench.tasks.common.vocabulary import UNKNOWN
 from recurbench.tasks.sentiment.task import Sentiment
+from recurbench.tasks.sentiment.text import Review, labels_of, words
 
 needs_the_data = pytest.mark.skipif(
     "RECURBENCH_DATA" not in os.environ,
     reason="movie_snippets is not tested: set RECURBENCH_DATA to a folder with "
     "sentiment/movieReviewSnippets_GroundTruth.txt",
 )
+
+
+PERSIAN = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"  # a zero-width non-joiner in a word
 
 
 def ready(*, batch_size: int = 7, seed: int = 0, **knobs) -> Sentiment:
@@ -42,6 +49,74 @@ def texts(task: Sentiment, batches) -> list[tuple[str, str]]:
 
 def rounded_references(task: Task) -> dict[str, float]:
     return {name: round(value, 4) for name, value in task.references().items()}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Not BAD", ["not", "bad"]),
+        ("It isn't good.", ["it", "isn't", "good", "."]),
+        ("so-so (really): 7/10!", ["so", "so", "really", ":", "7", "10", "!"]),
+        ("Ça va été  à\tÉvian", ["ça", "va", "été", "à", "évian"]),
+        ("хорошо, да", ["хорошо", ",", "да"]),
+        ("loved it 🙂🙂", ["loved", "it", "🙂", "🙂"]),
+        ("§ … “x”", ["§", "…", "“", "x", "”"]),
+        ("*** -- ()", []),
+        ("", []),
+        ("अच्छी फिल्म है।", ["अच्छी", "फिल्म", "है", "।"]),
+        ("చాలా బాగుంది", ["చాలా", "బాగుంది"]),
+        ("மிகவும் நல்ல படம்", ["மிகவும்", "நல்ல", "படம்"]),
+        ("שָׁלוֹם עוֹלָם", ["שָׁלוֹם", "עוֹלָם"]),
+        ("كِتَابٌ مُمْتَاز", ["كِتَابٌ", "مُمْتَاز"]),
+        ("cafe\u0301 İstanbul", ["cafe\u0301", "i\u0307stanbul"]),
+        (f"{PERSIAN} क्\u200dष co\u00adop", [PERSIAN, "क्\u200dष", "co\u00adop"]),
+        ("ดีมาก\u200bครับ หนัง", ["ดีมาก", "ครับ", "หนัง"]),
+        ("👩\u200d🚀 ❤️👍🏽 1️⃣", ["👩\u200d🚀", "❤️", "👍🏽", "1️⃣"]),
+        ("\u0301 a", ["\u0301", "a"]),
+    ],
+)
+def test_words(text, expected):
+    assert words(text) == expected
+
+
+def test_signs_and_letters_without_marks_are_cut_as_words_of_english_are():
+    marked = {"Mn", "Mc", "Me", "Cf", "Sk", "Cn", "Cs"}
+    text = (
+        "".join(
+            f"a{sign}b {sign}" for sign in map(chr, range(0x20000)) if category(sign) not in marked
+        )
+        .replace("İ", "")
+        .lower()
+    )  # which has a mark in lower case
+    assert words(text) == re.findall(r"[\w']+|[.,!?;:]|[^\w\s!-~]", text)
+    assert Symbols("word", "punctuation").cut(text) == re.findall(r"\w+|[^\w\s]", text)
+
+
+def splits(train: str, val: str, test: str) -> Splits[Review]:
+    return Splits(
+        *(
+            [Review(x, ["w"], f"{name} {x}") for x in labels]
+            for name, labels in (("train", train), ("val", val), ("test", test))
+        )
+    )
+
+
+def test_labels_are_those_of_training_in_order():
+    assert labels_of(splits("cabbc", "a", "b")) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "test", "message"),
+    [
+        ("aaa", "a", "a", "train a: all training texts have the label a"),
+        ("aab", "abx", "a", "val x: training has no label x, only a, b"),
+        ("aab", "ab", "ay", "test y: training has no label y, only a, b"),
+    ],
+)
+def test_labels_that_cannot_be_learnt_are_refused(train, val, test, message):
+    with pytest.raises(TaskError) as error:
+        labels_of(splits(train, val, test))
+    assert str(error.value) == message
 
 
 def test_the_default_references_are_what_is_found():

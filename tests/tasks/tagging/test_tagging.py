@@ -119,7 +119,7 @@ def test_training_passes_over_a_file_again_and_again(tmp_path):
         for number in range(2)
     ]
     assert passes[0] == passes[1]
-    found = read_tagged(Path(file))
+    found = read_tagged(Path(file), [])
     val, test = (
         sum(len(batch.inputs.sorted_indices) for batch in split)
         for split in (task.val_dataloader(), task.test_dataloader())
@@ -135,8 +135,10 @@ def test_the_example_file_has_names_that_only_their_context_tells(tmp_path):
 
 def test_blank_lines_of_any_number_separate_sequences(tmp_path):
     path = Path(write(tmp_path / "x.tsv", "\n\na\tX\r\n \n\nb \tY\nc\tX"))
-    found = [(sequence.tokens, sequence.labels, sequence.line) for sequence in read_tagged(path)]
-    assert found == [(["a"], ["X"], 3), (["b", "c"], ["Y", "X"], 6)]
+    found = [
+        (sequence.tokens, sequence.labels, sequence.lines) for sequence in read_tagged(path, [])
+    ]
+    assert found == [(["a"], ["X"], [3]), (["b", "c"], ["Y", "X"], [6, 7])]
 
 
 @pytest.mark.parametrize("row", ["Ada", "Ada\tNNP\tPER", "Ada\t", "\tPER", "Ada PER"])
@@ -145,7 +147,119 @@ def test_a_line_that_is_no_token_and_label_is_named(tmp_path, row):
     with pytest.raises(TaskError) as error:
         ready(dataset="file", file=path)
     expected = f"{path}, line 8: a token, one tab and a label are needed, not {row!r}"
-    assert str(error.value) == expected
+    hint = "; columns=[0,-1] reads the first and the last" if row.count("\t") > 1 else ""
+    assert str(error.value) == expected + hint
+
+
+CONLL_2003 = """-DOCSTART- -X- -X- O
+
+# NN B-NP O
+EU NNP B-NP B-ORG
+rejects VBZ B-VP O
+
+-DOCSTART- -X- -X- O
+Peter  NNP B-NP B-PER
+"""
+CONLL_U = """# sent_id = 1
+# text = vámonos
+1-2\tvámonos\t_\t_
+1\tvamos\tir\tVERB
+2\tnos\tnosotros\tPRON
+2.1\t_\t_\t_
+3\t#\t#\tSYM
+
+# text = 4-5
+1\t4-5\t4-5\tNUM
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "pairs", "lines", "note"),
+    [
+        (
+            CONLL_2003.replace("# NN B-NP O\n", "# a comment\n"),
+            [0, 3],
+            ["EU/B-ORG rejects/O", "Peter/B-PER"],
+            [[4, 5], [8]],
+            "lines left out: -DOCSTART- (2), comments (1)",
+        ),
+        (CONLL_2003.replace("-DOC", "DOC"), [0, -2], ["DOCSTART-/-X-"], None, None),
+        (
+            CONLL_2003,
+            [0, 1],
+            ["#/NN EU/NNP rejects/VBZ", "Peter/NNP"],
+            [[3, 4, 5], [8]],
+            "lines left out: -DOCSTART- (2)",
+        ),
+        (
+            CONLL_U,
+            [1, 3],
+            ["vamos/VERB nos/PRON #/SYM", "4-5/NUM"],
+            [[4, 5, 7], [10]],
+            "lines left out: comments (3), ranges of tokens (1), empty nodes (1)",
+        ),
+        ("1-2\tX\n1.5\tY\n3\tX\n", None, ["1-2/X 1.5/Y 3/X"], [[1, 2, 3]], None),
+        ("1-2\tX\n1.5\tY\n3\tX\n", [1, 0], ["X/1-2 Y/1.5 X/3"], [[1, 2, 3]], None),
+        (
+            "#\tX\n#tag\tY\n# no\tX\n",
+            None,
+            ["#/X #tag/Y"],
+            [[1, 2]],
+            "lines left out: comments (1)",
+        ),
+        ("a X\n\u00a0 Y\n \t \nb X\n".replace("\t", ""), None, ["a/X \u00a0/Y", "b/X"], None, None),
+        ("New York\tX\nb\tY\n", None, ["New York/X b/Y"], [[1, 2]], None),
+    ],
+)
+def test_conll_files_are_read_by_their_columns(tmp_path, text, columns, pairs, lines, note):
+    path, notes = Path(write(tmp_path / "x.conll", text)), []
+    found = read_tagged(path, notes, columns)
+    said = [" ".join(map("/".join, zip(s.tokens, s.labels, strict=True))) for s in found]
+    assert said[: len(pairs)] == pairs
+    assert lines in (None, [sequence.lines for sequence in found])
+    assert notes == ([f"{path}: {note}"] if note else [])
+
+
+@pytest.mark.parametrize("header", ["token\tlabel", "Word\tPOS tag", "FORM\tUPOS"])
+def test_a_header_is_no_step(tmp_path, header):
+    path, notes = Path(write(tmp_path / "x.tsv", f"\ufeff{header}\n{TAGGED}")), []
+    assert [len(sequence.tokens) for sequence in read_tagged(path, notes)] == [3, 3]
+    assert notes == [f"{path}, line 1: left out, a header ({header})"]
+
+
+def test_a_token_called_like_a_header_is_none(tmp_path):
+    path, notes = Path(write(tmp_path / "x.tsv", "Word\tTAG\nis\tO\nname\tTAG\n")), []
+    assert [len(sequence.tokens) for sequence in read_tagged(path, notes)] == [3]
+    assert notes == []
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "message"),
+    [
+        ("a X Y\n", [0, -3], ": columns=[0, -3] is one column of 3, not two"),
+        ("a X Y\n", [0, 3], ", line 1: columns=[0, 3], but there are 3 columns: a, X, Y"),
+        (
+            "a X Y\nb X\n",
+            [0, 2],
+            ", line 2: 3 columns with a token and a label are needed, not 'b X'",
+        ),
+        (
+            "a\tX\tY\nb\tX\t\n",
+            [0, 2],
+            ", line 2: 3 columns with a token and a label are needed, not",
+        ),
+    ],
+)
+def test_columns_that_a_file_has_not_are_refused(tmp_path, text, columns, message):
+    path = write(tmp_path / "x.conll", text)
+    with pytest.raises(TaskError) as error:
+        ready(dataset="file", file=path, columns=columns)
+    assert str(error.value).startswith(f"{path}{message}")
+
+
+def test_what_was_left_out_is_noted_by_the_task(files):
+    files["file"] = write(Path(files["file"]), "# one\n" + TAGGED * 9)
+    assert ready(**files).notes == [f"{files['file']}: lines left out: comments (1)"]
 
 
 def test_a_label_that_training_does_not_know_is_named_with_its_place(files):
@@ -162,7 +276,7 @@ def test_a_label_that_training_does_not_know_is_named_with_its_place(files):
     ("text", "message"),
     [
         ("", ": the file is empty"),
-        (b"Ada\tPER\n\xff\tO\n", ": not UTF-8 text (byte 8)"),
+        (b"Ada\tPER\n\xff\tO\n", ", line 2: not UTF-8 text (byte 8 is 0xff); if it is CP1252"),
         ("Ada\tPER\n", ": PER is the only label of training; at least 2 are needed"),
         ("a\tX\n" * 20_001, ", line 1: a sequence of 20001 steps, but at most 20000 can be read"),
     ],
@@ -171,7 +285,7 @@ def test_a_file_that_cannot_be_learnt_from_is_refused(files, text, message):
     write(Path(files["file"]), text)
     with pytest.raises(TaskError) as error:
         ready(**files)
-    assert str(error.value) == files["file"] + message
+    assert str(error.value).startswith(files["file"] + message)
 
 
 def test_other_tokens_or_labels_have_another_fingerprint(files):
@@ -192,6 +306,11 @@ def test_other_tokens_or_labels_have_another_fingerprint(files):
         ({"dataset": "ner"}, "dataset must be one of hmm, file, not ner"),
         ({"dataset": "file"}, "dataset=file needs file=PATH"),
         ({"file": "x"}, "file=x goes with dataset=file, not dataset=hmm"),
+        ({"columns": [0, 1]}, "columns=[0, 1] goes with dataset=file, not dataset=hmm"),
+        (
+            {"dataset": "file", "file": "x", "columns": [1, 1]},
+            "columns must be two numbers, of token and label, not [1, 1]",
+        ),
         ({"states": 1}, "states must be at least 2, not 1"),
         ({"emissions": 1}, "emissions must be at least 2, not 1"),
         ({"stay": 1.0}, "stay must be below 1, not 1.0"),

@@ -236,6 +236,7 @@ def test_the_fingerprint_follows_the_data(own, dates):
         ({"eval_sequences": 0}, "eval_sequences must be at least 1, not 0"),
         ({"dataset": "file"}, "dataset=file needs file=PATH"),
         ({"file": "a.tsv"}, "file=a.tsv goes with dataset=file, not dataset=dates"),
+        ({"header": True}, "header=True goes with dataset=file, not dataset=dates"),
         (
             {"dataset": "file", "file": "a.tsv", "languages": ["de"]},
             "languages=['de'] goes with dataset=dates, not dataset=file",
@@ -267,8 +268,31 @@ def test_a_faulty_line_is_named(tmp_path, line, message):
     path = tmp_path / "pairs.tsv"
     path.write_text(f"ja\tyes\n\n{line}\n", encoding="utf-8")
     with pytest.raises(TaskError) as error:
-        read_pairs(path, str.split)
+        read_pairs(path, str.split, [])
     assert str(error.value) == f"{path}{message}"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "knob", "note"),
+    [
+        ("a.tsv", "source\ttarget\nja\tyes\n", None, "line 1: left out, a header (source, target)"),
+        ("a.tsv", "Target\tSource\nyes\tja\n", None, "line 1: left out, a header (Target, Source)"),
+        ("a.txt", "de\ten\nja\tyes\n", True, "line 1: left out, a header (de, en)"),
+        ("a.csv", 'src,tgt\n"ja",yes\n', None, "line 1: left out, a header (src, tgt)"),
+        ("a.csv", "ja;yes\n", None, None),
+    ],
+)
+def test_a_header_is_no_pair(tmp_path, name, text, knob, note):
+    path, notes = tmp_path / name, []
+    path.write_text(text, encoding="utf-8-sig")
+    assert read_pairs(path, list, notes, knob) == [Pair("ja", "yes")]
+    assert notes == ([f"{path}, {note}"] if note else [])
+
+
+def test_a_header_can_be_told_to_be_a_pair(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("source\ttarget\nja\tyes\n")
+    assert read_pairs(path, list, [], header=False)[0] == Pair("source", "target")
 
 
 def test_a_split_without_a_pair_is_named(tmp_path):
@@ -281,7 +305,7 @@ def test_a_split_without_a_pair_is_named(tmp_path):
 def test_text_that_is_not_utf_8_is_named(tmp_path):
     path = tmp_path / "pairs.tsv"
     path.write_bytes("München\tMunich".encode("latin-1"))
-    with pytest.raises(TaskError, match=r"not UTF-8 text \(byte 1\)"):
+    with pytest.raises(TaskError, match=r"not UTF-8 text \(byte 1 is 0xfc\)"):
         Translation(dataset="file", file=str(path)).setup()
 
 

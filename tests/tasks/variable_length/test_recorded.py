@@ -96,7 +96,7 @@ class TestOwnFiles:
         [
             (("1:low", "2:middle"), "test.ts, line 3: no series of the train split is middle"),
             (("1:2:low",), "test.ts, line 2: a .ts file of other width: 2 dimensions, but 1 in"),
-            (("1,?:low",), "test.ts, line 2: '?' is not a finite number"),
+            (("?,1:low",), "test.ts, line 2: step 1 of dimension 1 is missing"),
         ],
     )
     def test_a_test_file_that_does_not_fit_is_refused(self, tmp_path, test, message):

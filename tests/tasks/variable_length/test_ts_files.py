@@ -70,11 +70,18 @@ def test_headers_of_one_dimension_are_read_in_any_case(tmp_path, header):
         ("1,2", "0 dimensions before the class, but the file has 2"),
         ("1,2:3,4:", "no class after the last colon"),
         ("1,2:3,4:c", "c is not a class that @classLabel names"),
-        ("1,x:3,4:a", "'x' is not a finite number; fill in what is missing"),
-        ("1,2:?,4:a", "'?' is not a finite number; fill in what is missing"),
-        ("1,2:NaN,4:a", "'NaN' is not a finite number; fill in what is missing"),
-        ("1,2:3,-inf:a", "'-inf' is not a finite number; fill in what is missing"),
-        ("1,2:3,:a", "'' is not a finite number; fill in what is missing"),
+        ("1,x:3,4:a", "'x' is not a finite number; a missing value is written ? or NaN"),
+        ("1,2:3,-inf:a", "'-inf' is not a finite number; a missing value is written ? or NaN"),
+        ("1,2:3,:a", "'' is not a finite number; a missing value is written ? or NaN"),
+        (
+            "1,2:?,4:a",
+            "step 1 of dimension 2 is missing; missing=forward_fill takes the value before it",
+        ),
+        (
+            "1,2:4,nan:a",
+            "step 2 of dimension 2 is missing; missing=forward_fill takes the value before it",
+        ),
+        ("?,NaN:NAN,?:a", "a sequence of 0 steps, but at least 1 can be read"),
         ("1,2:3:a", "the dimensions differ in length: [1, 2]"),
         ("::a", "a sequence of 0 steps, but at least 1 can be read"),
         (
@@ -89,6 +96,62 @@ def test_a_damaged_line_is_named(tmp_path, line, message):
     with pytest.raises(TaskError) as error:
         read(path)
     assert str(error.value) == f"{path}, line 7: {message}"
+
+
+@pytest.mark.parametrize("gap", ["?", "NaN", "nan", " ? "])
+def test_padding_is_cut_off_and_gaps_are_filled_from_before(tmp_path, gap):
+    line = f"1,{gap},3,{gap},{gap},{gap}:4,{gap},{gap},6,{gap},{gap}:a"
+    path, notes = write(tmp_path / "a.ts", "1:2:a", line, "1,2:3,4:b"), []
+    found = read(path, notes, "forward_fill")
+    assert found[1].values.tolist() == [[1.0, 4.0], [1.0, 4.0], [3.0, 4.0], [3.0, 6.0]]
+    assert notes == [
+        f"{path}: 1 series without the missing steps at their end",
+        f"{path}: 4 missing values filled with the one before",
+    ]
+
+
+def test_padding_alone_needs_no_filling(tmp_path):
+    path, notes = write(tmp_path / "a.ts", "1,2,?:3,4,?:a", "NaN,?,1:1,2,3:b"), []
+    with pytest.raises(TaskError, match="line 7: step 1 of dimension 1 is missing; missing=forw"):
+        read(path, notes)
+    with pytest.raises(TaskError, match="line 7: step 1 of dimension 1 is missing, and so is all"):
+        read(path, notes, "forward_fill")
+    path = write(tmp_path / "a.ts", "1,2,?:3,4,?:a", "1,2,3:1,2,3:b")
+    assert [len(series.values) for series in read(path, notes)] == [2, 3]
+    assert notes == [f"{path}: 1 series without the missing steps at their end"]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "line", "note"),
+    [
+        (["@equalLength true", "@seriesLength 3"], "1,2:a", "2 steps, not 3"),
+        (["@seriesLength\t3", "@EQUALLENGTH TRUE"], "1,2,3,4:a", "4 steps, not 3"),
+        (["@equalLength true"], "1,2:a", "2 steps, not 3"),
+        (["@equalLength false", "@seriesLength 3"], "1,2:a", None),
+        (["@seriesLength 3"], "1,2:a", None),
+        (["@equalLength true"], "1,2,3:a", None),
+    ],
+)
+def test_a_lost_value_is_noticed_where_all_series_should_be_of_one_length(
+    tmp_path, lengths, line, note
+):
+    header = ["@univariate true", *lengths, "@data"]
+    path, notes = write(tmp_path / "a.ts", "1,2,3:b", line, line, header=header), []
+    assert len(read(path, notes)) == 3
+    place = f"{path}, line {len(header) + 2}"
+    said = f"{place}: {note}, and 1 more, though the header says @equalLength true"
+    assert notes == ([said] if note else [])
+
+
+def test_classes_are_spelled_as_the_header_does_and_spaces_may_separate_values(tmp_path):
+    header = ["@dimensions\t2", "@classLabel\ttrue Up\tDOWN  a A", "@data\t"]
+    path, notes = write(tmp_path / "a.ts", "1 2\t3:4  5 6:up", "1:2:Down\t", header=header), []
+    first, second = read(path, notes)
+    assert first.values.tolist() == [[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]]
+    assert (first.label, second.label) == ("Up", "DOWN")
+    assert notes == [f"{path}: 2 classes spelled as @classLabel does"]
+    path = write(tmp_path / "a.ts", "1:2:a", "1:2:A", header=header)
+    assert [series.label for series in read(path)] == ["a", "A"]
 
 
 def test_without_a_header_the_first_line_says_how_wide_a_file_is(tmp_path):

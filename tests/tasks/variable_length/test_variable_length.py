@@ -172,6 +172,14 @@ def test_evaluation_goes_from_short_to_long():
         ({"max_length": 4}, "max_length must be at least min_length=5, not 4"),
         ({"eval_sequences": 0}, "eval_sequences must be at least 1, not 0"),
         ({"dataset": "file"}, "dataset=file needs file=PATH"),
+        (
+            {"missing": "forward_fill"},
+            "missing=forward_fill goes with dataset=file, not dataset=synthetic",
+        ),
+        (
+            {"dataset": "file", "file": "x.ts", "missing": "mean"},
+            "missing must be one of forward_fill, not mean",
+        ),
         ({"test_file": "x.ts"}, "test_file=x.ts goes with dataset=file, not dataset=synthetic"),
     ],
 )
