@@ -26,7 +26,7 @@ def as_override(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     text = str(value)
-    return _quoted(text) if isinstance(value, str) and _needs_quotes(text) else text
+    return quoted(text) if isinstance(value, str) and _needs_quotes(text) else text
 
 
 def _needs_quotes(text: str) -> bool:
@@ -43,7 +43,8 @@ def _needs_quotes(text: str) -> bool:
     return False
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text in the quotes that Hydra takes for its own."""
     escaped = re.sub(r"(\\*)'", lambda found: rf"{2 * found[1]}\'", text)
     trailing = re.sub(r"\\+$", lambda found: 2 * found[0], escaped)
     return f"'{trailing}'"
