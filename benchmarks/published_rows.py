@@ -146,7 +146,7 @@ def main() -> None:
     """Renews the page."""
     records = read_all(ROOT / "results" / "reference")
     tracks = build_tracks(record for record in records if isinstance(record, Record))
-    PAGE.write_text(write(PAGE.read_text(), tracks))
+    PAGE.write_text(write(PAGE.read_text("utf-8"), tracks), encoding="utf-8")
 
 
 if __name__ == "__main__":

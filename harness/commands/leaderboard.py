@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from recurbench.harness.commands.arguments import add_results
+from recurbench.harness.commands.arguments import add_results, require_place
 from recurbench.harness.console import complain
 from recurbench.harness.errors import UserError, nearest
 from recurbench.harness.results.archive import read_all
@@ -29,10 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(options: argparse.Namespace) -> int:
     """Prints the leaderboard, or writes it to a file."""
-    ending = options.output.suffix if options.output else ""
-    form = options.format or ENDINGS.get(ending, "terminal")
+    ending = options.output.suffix.lower() if options.output else ""
+    if options.format is None and ending not in ENDINGS:
+        known = ", ".join(filter(None, ENDINGS))
+        raise UserError(f"--output {options.output}: end it with {known}, or give --format")
+    form = options.format or ENDINGS[ending]
     if form not in FORMATS:
         raise UserError(f"--format {form}{nearest(form, FORMATS)}")
+    if options.output is not None:
+        require_place(options.output)
     tracks = _tracks(options.records or ResultsFolder(options.results).runs, options.task or [])
     if options.output is None:
         sys.stdout.write(FORMATS[form](tracks))

@@ -20,6 +20,9 @@ HELP = "one run's record"
 
 SECTIONS = ("task", "cell", "model", "optimizer", "train", "budget", "cost", "code", "environment")
 
+FAINT = "dim italic"
+"""How references stand beside scores."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which run."""
@@ -64,7 +67,7 @@ def print_record(record: Record) -> None:
     if record.resumed_after:
         console.print(f"interrupted, and resumed after step {record.resumed_after}")
     if record.metrics and record.primary:
-        console.print(_metrics(record, record.primary.name))
+        console.print(_metrics(record, record.primary.name, console.width))
     for name in SECTIONS:
         options = _options(msgspec.to_builtins(getattr(record, name)) or {})
         console.print(f"[bold]{name:<12}[/] {escape(options)}", soft_wrap=True)
@@ -74,13 +77,27 @@ def print_record(record: Record) -> None:
         console.print(record.error.traceback, markup=False, soft_wrap=True)
 
 
-def _metrics(record: Record, primary: str) -> Table:
+def _metrics(record: Record, primary: str, width: int) -> Table:
+    """A row per split, or one per metric where so many do not stand side by side."""
     names = [primary, *(name for name in record.metrics["test"] if name != primary)]
-    table = Table("split", *names)
-    for split, found in record.metrics.items():
-        table.add_row(split, *(_number(found.get(name)) for name in names))
-    for reference, value in record.references.items():
-        table.add_row(reference, _number(value), style="dim italic")
+    scores = [
+        [split, *(_number(found.get(name)) for name in names)]
+        for split, found in record.metrics.items()
+    ]
+    gaps = [""] * (len(names) - 1)
+    references = [[name, _number(value), *gaps] for name, value in record.references.items()]
+    lines = [["split", *names], *scores, *references]
+    taken = [max(map(len, column)) + 3 for column in zip(*lines, strict=True)]
+    if sum(taken) < width:
+        table = Table(*lines[0])
+        for place, line in enumerate(lines[1:]):
+            table.add_row(*line, style=FAINT if place >= len(scores) else None)
+        return table
+    table = Table("metric")
+    for place, line in enumerate(lines[1:]):
+        table.add_column(line[0], style=FAINT if place >= len(scores) else None)
+    for row in list(zip(*lines, strict=True))[1:]:
+        table.add_row(*row)
     return table
 
 

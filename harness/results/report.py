@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rich import box
 from rich.console import Console, Group
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from recurbench.harness.console import as_override
+from recurbench.harness.console import as_override, showable
 from recurbench.harness.results.columns import COLUMNS
 from recurbench.harness.results.tracks import Row, Track
 
@@ -80,7 +81,8 @@ def _options(section: dict[str, Any]) -> str:
 
 def as_terminal(tracks: list[Track], to_file: bool = False) -> str:
     """Tables, with colour and in its width if the output is a terminal."""
-    tables = [part for track in tracks for part in (_table(track), Text())]
+    plain = str if to_file else showable
+    tables = [part for track in tracks for part in (_table(track, plain), Text())]
     on_terminal = sys.stdout.isatty() and not to_file
     width = shutil.get_terminal_size((120, 24)).columns if on_terminal else 120
     buffer = io.StringIO()
@@ -89,10 +91,13 @@ def as_terminal(tracks: list[Track], to_file: bool = False) -> str:
     return buffer.getvalue().rstrip() + "\n"
 
 
-def _table(track: Track) -> Table:
+def _table(track: Track, plain: Callable[[str], str]) -> Table:
+    """A table of a track, in signs that `plain` leaves as they are."""
+    frame = box.HEAVY_HEAD
     table = Table(
-        title=escape(title(track)),
-        caption=escape("\n".join(captions(track))),
+        title=escape(plain(title(track))),
+        caption=escape(plain("\n".join(captions(track)))),
+        box=frame if plain(str(frame)) == str(frame) else box.ASCII,
         title_justify="left",
         caption_justify="left",
     )
@@ -101,7 +106,7 @@ def _table(track: Track) -> Table:
         table.add_column(column.heading, justify=justify, overflow="fold")
     for line in lines(track):
         style = "bold" if line.best else "dim italic" if line.reference else None
-        table.add_row(*map(escape, line.cells), style=style)
+        table.add_row(*(escape(plain(cell)) for cell in line.cells), style=style)
     return table
 
 
@@ -150,4 +155,4 @@ FORMATS: dict[str, Callable[[list[Track]], str]] = {
     "csv": as_csv,
     "json": as_json,
 }
-ENDINGS = {".md": "markdown", ".csv": "csv", ".json": "json"}
+ENDINGS = {"": "terminal", ".txt": "terminal", ".md": "markdown", ".csv": "csv", ".json": "json"}

@@ -23,7 +23,7 @@ from recurbench.harness.config.overrides import readable
 from recurbench.harness.config.resolve import resolve
 from recurbench.harness.config.schema import register
 from recurbench.harness.config.sections import Config
-from recurbench.harness.console import as_override, complain, say
+from recurbench.harness.console import as_override, complain, say, speak_anywhere
 from recurbench.harness.errors import UserError, first_words, nearest
 from recurbench.harness.model.build import budgets_of, build_task, make_cell
 from recurbench.harness.plugins.errors import refusals_of
@@ -136,6 +136,7 @@ def run_job(composed: DictConfig) -> float | None:
     Returns:
         The validation score, for sweepers that search by it.
     """
+    speak_anywhere()
     try:
         outcome = execute(resolve(composed))
     except UserError as error:
@@ -143,9 +144,12 @@ def run_job(composed: DictConfig) -> float | None:
     running = HydraConfig.get()
     if running.mode == RunMode.MULTIRUN:
         say(outcome.line)
-        folder = _outcomes(composed.results_dir, composed.sweep)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{running.job.num}.json").write_text(json.dumps(asdict(outcome)))
+        file = _outcomes(composed.results_dir, composed.sweep) / f"{running.job.num}.json"
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(asdict(outcome)), encoding="utf-8")
+        except OSError as error:
+            complain(f"{file}: {error.strerror}")
         return outcome.val
     if outcome.status == "refused":
         complain(outcome.line)
@@ -191,7 +195,7 @@ def _outcomes(results_dir: str, sweep: str) -> Path:
 def _summarise(sweep: str, folder: Path, jobs: int) -> int:
     """Prints how a sweep ended; 0 if all is well, 2 if every run was refused, else 1."""
     files = sorted(folder.glob("*.json"), key=lambda file: int(file.stem))
-    outcomes = [Outcome(**json.loads(file.read_text())) for file in files]
+    outcomes = [Outcome(**json.loads(file.read_text(encoding="utf-8"))) for file in files]
     bad = [outcome for outcome in outcomes if not outcome.ok]
     missing = max(0, jobs - len(outcomes))
     say(f"sweep {sweep}: {len(outcomes) - len(bad)} completed, {len(bad) + missing} not")

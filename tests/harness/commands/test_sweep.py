@@ -102,8 +102,8 @@ def test_a_job_whose_process_was_killed_is_noticed(
 
     write = Path.write_text
 
-    def lose_the_first(path: Path, text: str) -> int:
-        return 0 if path.name == "0.json" else write(path, text)
+    def lose_the_first(path: Path, text: str, **how: str) -> int:
+        return 0 if path.name == "0.json" else write(path, text, **how)
 
     monkeypatch.setattr(commands.Path, "write_text", lose_the_first)
     assert run(["-m", "seed=0,1", *small]) == 1
