@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from recurbench.harness.commands.arguments import add_results, add_run_id
 from recurbench.harness.console import as_override
@@ -93,9 +93,9 @@ def _metrics(record: Record, primary: str, width: int) -> Table:
         for place, line in enumerate(lines[1:]):
             table.add_row(*line, style=FAINT if place >= len(scores) else None)
         return table
-    table = Table("metric")
+    table = Table(Column("metric", no_wrap=True))
     for place, line in enumerate(lines[1:]):
-        table.add_column(line[0], style=FAINT if place >= len(scores) else None)
+        table.add_column(line[0], style=FAINT if place >= len(scores) else None, overflow="fold")
     for row in list(zip(*lines, strict=True))[1:]:
         table.add_row(*row)
     return table

@@ -80,10 +80,27 @@ class Track:
 def build_tracks(records: Iterable[Record]) -> list[Track]:
     """Groups records by track and ranks each; tracks are sorted by task and id."""
     groups: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
+    for record in _once(records):
         groups[record.track.id].append(record)
     tracks = [_build_track(group) for group in groups.values()]
     return sorted(tracks, key=lambda track: (track.task, track.id))
+
+
+def _once(records: Iterable[Record]) -> Iterable[Record]:
+    """One record per run: copies, as of a backup or of merged folders, count once.
+
+    A completed one wins, then the latest; its place is that of the run's first.
+    """
+    found: dict[str, Record] = {}
+    for record in records:
+        known = found.get(record.run_id)
+        if known is None or _standing(record) > _standing(known):
+            found[record.run_id] = record
+    return found.values()
+
+
+def _standing(record: Record) -> tuple[bool, str]:
+    return record.status == "completed", record.finished_at
 
 
 def _build_track(runs: list[Record]) -> Track:

@@ -256,26 +256,22 @@ def test_a_killed_program_goes_on_by_the_same_command(
 
 
 def test_two_programs_with_one_run_end_well_and_a_killed_third_is_resumed(workplace: Path) -> None:
-    def start() -> subprocess.Popen[str]:
-        return subprocess.Popen(PROGRAM, stdout=subprocess.PIPE, text=True)
-
-    def reach(process: subprocess.Popen[str], step: int) -> None:
+    def start(words: str) -> subprocess.Popen[str]:
+        """Stops as soon as it says some words, so that the others find it alive."""
+        process = subprocess.Popen(PROGRAM, stdout=subprocess.PIPE, text=True)
         assert process.stdout
-        assert any(f"step {step}/" in line for line in process.stdout)
+        assert any(words in line for line in process.stdout)
+        process.send_signal(signal.SIGSTOP)
+        return process
 
-    with start() as killed:
-        reach(killed, 40)
-        with start() as first:
-            reach(first, 20)  # beside the other, not in its folder
-            killed.kill()
-            killed.wait()
-            with start() as second:  # takes the folder of the killed one
-                assert second.stdout
-                said = second.stdout.read()
-                assert first.stdout
-                first.stdout.read()
-    assert (first.returncode, second.returncode) == (0, 0)
-    assert "resumes after step " in said
+    with start("step 40/") as killed, start("step 20/") as first:  # in another folder
+        killed.kill()
+        killed.wait()
+        with start("resumes after step ") as second:  # in the folder of the killed one
+            for process in (second, first):
+                process.send_signal(signal.SIGCONT)
+                process.communicate()
+                assert process.returncode == 0
     (path,) = (workplace / "results/runs").rglob("*.json")
     assert json.loads(path.read_text())["status"] == "completed"
     assert list((workplace / "results/unfinished").iterdir()) == []
