@@ -143,7 +143,7 @@ def main() -> None:
     """Renews the page."""
     found = read_runs(ROOT / "results" / "reference")
     tracks = build_tracks(run for run in found if isinstance(run, Run))
-    PAGE.write_text(write(PAGE.read_text(), tracks))
+    PAGE.write_text(write(PAGE.read_text("utf-8"), tracks), encoding="utf-8")
 
 
 if __name__ == "__main__":

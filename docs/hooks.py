@@ -64,7 +64,7 @@ def presets(kind: str) -> str:
     """A table of the YAML files that set options of a cell or task."""
     lines = ["| preset | is |", "| --- | --- |"]
     for path in sorted((ROOT / "conf" / kind).glob("*.yaml")):
-        comment = path.read_text().partition("\n")[0].removeprefix("# ")
+        comment = path.read_text("utf-8").partition("\n")[0].removeprefix("# ")
         lines.append(f"| `{kind}={path.stem}` | {comment} |")
     return "\n".join(lines)
 

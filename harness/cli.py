@@ -9,7 +9,7 @@ from typing import Any
 
 from recurbench import __version__
 from recurbench.harness import commands
-from recurbench.harness.console import complain
+from recurbench.harness.console import CLOSED, OutputLost, complain, flush, lost, speak_anywhere
 from recurbench.harness.errors import UserError
 from recurbench.harness.results.plain import LINE, plain
 
@@ -20,6 +20,18 @@ ORDER = ("run", "leaderboard", "list", "show", "check", "new", "generate")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; 0 is success, 1 a run that did not complete, 2 wrong input, 130 Ctrl-C."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    speak_anywhere()
+    try:
+        try:
+            return _call(arguments)
+        finally:
+            flush()
+    except OutputLost as end:  # a list may be cut short, a run not
+        return 0 if end.code == CLOSED and arguments[:1] != ["run"] else int(end.code)
+
+
+def _call(arguments: list[str]) -> int:
+    """Runs the command, and says what went wrong in one line."""
     try:
         options = parser().parse_args(_protected(arguments))
         code: int = options.call(options)
@@ -31,9 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         under_way = "; the run under way left no record" if arguments[:1] == ["run"] else ""
         complain(f"interrupted{under_way}")
         return 130
-    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
-        sys.stderr.close()
-        return 0
+    except OSError as error:
+        if error.filename is None:  # of what was printed
+            raise lost(error) from None
+        complain(f"{error.filename}: {error.strerror}")
+        return 1
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # how rich takes a reader that has gone
+            raise lost(end.__context__) from None
+        raise
 
 
 def _protected(arguments: list[str]) -> list[str]:

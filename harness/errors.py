@@ -24,5 +24,10 @@ def nearest(name: str, valid: Iterable[str]) -> str:
 
 def first_line(error: BaseException) -> str:
     """An error in one line: its type and the beginning of what it says."""
-    text = str(error).strip().partition("\n")[0]
+    text = first_words(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def first_words(error: BaseException) -> str:
+    """The first line of what an error says."""
+    return str(error).strip().partition("\n")[0]

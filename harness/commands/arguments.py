@@ -1,6 +1,7 @@
 """Arguments that several subcommands take."""
 
 import argparse
+import os
 from pathlib import Path
 
 from recurbench.harness.errors import UserError
@@ -64,6 +65,20 @@ def items(text: str) -> list[str]:
 def add_run_id(parser: argparse.ArgumentParser) -> None:
     """Adds the id of a run."""
     parser.add_argument("run_id", help="a run id or an unambiguous beginning of one")
+
+
+def require_place(output: Path) -> None:
+    """Refuses a file of `--output` that could not be written, before there is anything to write.
+
+    Raises:
+        UserError: it is a folder, or its folder is not there or closed to us.
+    """
+    if output.is_dir():
+        raise UserError(f"--output {output}: a folder; name a file in it")
+    if not output.absolute().parent.is_dir():
+        raise UserError(f"--output {output}: no such folder: {output.parent}")
+    if not os.access(output if output.exists() else output.absolute().parent, os.W_OK):
+        raise UserError(f"--output {output}: Permission denied")
 
 
 def add_number(

@@ -5,7 +5,13 @@ import sys
 from itertools import combinations
 from pathlib import Path
 
-from recurbench.harness.commands.arguments import add_filters, add_results, filter_of, items
+from recurbench.harness.commands.arguments import (
+    add_filters,
+    add_results,
+    filter_of,
+    items,
+    require_place,
+)
 from recurbench.harness.console import complain
 from recurbench.harness.errors import UserError, nearest
 from recurbench.harness.results.archive import read_runs
@@ -51,6 +57,8 @@ def call(options: argparse.Namespace) -> int:
     """Prints the leaderboard, or writes it to a file."""
     form = _format(options.format, options.output)
     view = _view(options)
+    if options.output is not None:
+        require_place(options.output)
     folder = options.records or ResultsFolder(options.results).runs
     runs = filter_of(options).of(load_runs(folder))
     board = build_board(runs, paired=options.paired, studies=options.study)
@@ -106,7 +114,7 @@ def _format(asked: str | None, output: Path | None) -> str:
         return "terminal"
     ending = output.suffix.lower()
     if ending not in ENDINGS:
-        raise UserError(f"--output {output}: no format ends like that{nearest(ending, ENDINGS)}")
+        raise UserError(f"--output {output}: end it with {', '.join(ENDINGS)}, or give --format")
     return ENDINGS[ending]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from recurbench.harness.commands.arguments import add_results, add_run_id
 from recurbench.harness.console import as_override
@@ -20,6 +20,9 @@ from recurbench.harness.results.record import Damaged, Record
 HELP = "one run's record"
 
 SECTIONS = ("task", "cell", "model", "optimizer", "train", "budget", "cost", "code", "environment")
+
+FAINT = "dim italic"
+"""How references stand beside scores."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +68,7 @@ def print_record(record: Record) -> None:
     if record.resumed_after:
         console.print(f"interrupted, and resumed after step {record.resumed_after}")
     if record.metrics and record.primary:
-        console.print(_metrics(record, record.primary.name))
+        console.print(_metrics(record, record.primary.name, console.width))
     for name in SECTIONS:
         options = _options(msgspec.to_builtins(getattr(record, name)) or {})
         console.print(f"[bold]{name:<12}[/] {_safe(options)}", soft_wrap=True)
@@ -76,13 +79,28 @@ def print_record(record: Record) -> None:
         console.print("\n".join(map(_safe, lines)), soft_wrap=True)
 
 
-def _metrics(record: Record, primary: str) -> Table:
-    names = dict.fromkeys([primary, *(name for found in record.metrics.values() for name in found)])
-    table = Table("split", *map(_safe, names))
-    for split, found in record.metrics.items():
-        table.add_row(_safe(split), *(_number(found.get(name)) for name in names))
-    for reference, value in record.references.items():
-        table.add_row(_safe(reference), _number(value), style="dim italic")
+def _metrics(record: Record, primary: str, width: int) -> Table:
+    """A row per split, or one per metric where so many do not stand side by side."""
+    found = record.metrics.values()
+    names = list(dict.fromkeys([primary, *(name for scores in found for name in scores)]))
+    scores = [
+        [_safe(split), *(_number(found.get(name)) for name in names)]
+        for split, found in record.metrics.items()
+    ]
+    gaps = [""] * (len(names) - 1)
+    references = [[_safe(name), _number(value), *gaps] for name, value in record.references.items()]
+    lines = [["split", *map(_safe, names)], *scores, *references]
+    taken = [max(map(len, column)) + 3 for column in zip(*lines, strict=True)]
+    if sum(taken) < width:
+        table = Table(*lines[0])
+        for place, line in enumerate(lines[1:]):
+            table.add_row(*line, style=FAINT if place >= len(scores) else None)
+        return table
+    table = Table(Column("metric", no_wrap=True))
+    for place, line in enumerate(lines[1:]):
+        table.add_column(line[0], style=FAINT if place >= len(scores) else None, overflow="fold")
+    for row in list(zip(*lines, strict=True))[1:]:
+        table.add_row(*row)
     return table
 
 

@@ -1,9 +1,13 @@
 """Composes the jobs of a command line before any runs, and turns Hydra's errors into one line."""
 
+import warnings
+from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_module
+import yaml
+from hydra import compose
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
@@ -14,8 +18,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from recurbench.harness.config.complaints import Presets, follow_interpolations, missing_extra
+from recurbench.harness.config.overrides import adds, choices, is_open, search_paths
+from recurbench.harness.config.schema import OURS, Source, opened
 from recurbench.harness.console import say
-from recurbench.harness.errors import UserError, nearest
+from recurbench.harness.errors import UserError, first_words, nearest
 from recurbench.harness.plugins.registry import registry
 
 MANY = 50
@@ -23,8 +30,13 @@ MANY = 50
 
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
+COMPOSING = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, UserWarning)
+"""What composing raises about a user's overrides and files."""
 
-def compose_jobs(overrides: list[str], multirun: bool) -> tuple[list[DictConfig], bool]:
+
+def compose_jobs(
+    overrides: list[str], multirun: bool, source: Source = OURS
+) -> tuple[list[DictConfig], bool]:
     """The configuration of every job that a command line asks for.
 
     A sweeper that chooses jobs as it goes, such as optuna's, cannot be expanded: then only what all
@@ -33,6 +45,7 @@ def compose_jobs(overrides: list[str], multirun: bool) -> tuple[list[DictConfig]
     Args:
         overrides: Hydra overrides.
         multirun: whether `-m` was given; a configuration may ask for it too.
+        source: where the configuration begins.
 
     Returns:
         One configuration per job, and whether this is a sweep.
@@ -40,43 +53,71 @@ def compose_jobs(overrides: list[str], multirun: bool) -> tuple[list[DictConfig]
     Raises:
         UserError: an override is wrong; names it and the nearest valid choice.
     """
-    with initialize_config_module("recurbench.conf", version_base="1.3"):
-        parsed, whole = _compose_shared(overrides)
+    with opened(source):
+        source, parsed, whole = _compose_shared(overrides, source)
         if not multirun and whole.hydra.mode != RunMode.MULTIRUN:
-            for override in parsed:
-                if override.is_sweep_override():
-                    raise UserError(f"{override.input_line}: several values need `run -m`")
+            _require_single_values(parsed)
             return [_without_hydra(whole)], False
         if whole.hydra.sweeper._target_ != BASIC_SWEEPER:
             return [_without_hydra(whole)], True
         params = whole.hydra.sweeper.params or {}
         parsed = _parse([f"{key}={value}" for key, value in params.items()]) + parsed
-        _check_groups(parsed)
-        try:
-            (jobs,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
-        except HydraException as error:  # such as interval(), which other sweepers take
-            raise UserError(_first_line(error)) from error
+        _check_groups(parsed, source)
+        jobs = _split(parsed)
         if len(jobs) > MANY:
             say(f"checking {len(jobs)} runs before the first one starts")
-        return [_compose(job) for job in jobs], True
+        return [_compose(job, source) for job in jobs], True
 
 
-def check_overrides(overrides: list[str]) -> None:
-    """Refuses overrides that cannot be composed, without expanding a sweep.
+def check_overrides(
+    overrides: list[str], multirun: bool = True, source: Source = OURS
+) -> list[str]:
+    """The overrides of the first job, after refusing what cannot be composed for it.
 
     Raises:
         UserError: as `compose_jobs`.
     """
-    with initialize_config_module("recurbench.conf", version_base="1.3"):
-        _compose_shared(overrides)
+    with opened(source):
+        source, parsed, _ = _compose_shared(overrides, source)
+        if not any(override.is_sweep_override() for override in parsed):
+            return overrides
+        if not multirun:
+            _require_single_values(parsed)
+        job, *_ = _split(parsed)
+        _compose(job, source)
+        return job
 
 
-def _compose_shared(overrides: list[str]) -> tuple[list[Override], DictConfig]:
+def _compose_shared(
+    overrides: list[str], source: Source
+) -> tuple[Source, list[Override], DictConfig]:
     """The overrides, and the configuration that those with one value make, Hydra's own in it."""
     parsed = _parse(overrides)
-    _check_groups(parsed)
+    source = replace(source, folders=_folders(parsed, source))
+    _check_groups(parsed, source)
     fixed = [str(o.input_line) for o in parsed if not o.is_sweep_override()]
-    return parsed, _compose(fixed, return_hydra_config=True)
+    whole = _compose(fixed, source, return_hydra_config=True)
+    if whole.hydra.job.chdir:
+        raise UserError(
+            "hydra.job.chdir=true: results, files and plugins are named from the folder that "
+            "the command starts in; leave it false"
+        )
+    return source, parsed, whole
+
+
+def _require_single_values(overrides: list[Override]) -> None:
+    for override in overrides:
+        if override.is_sweep_override():
+            raise UserError(f"{override.input_line}: several values need `run -m`")
+
+
+def _split(overrides: list[Override]) -> list[list[str]]:
+    """The overrides of each job of a sweep."""
+    try:
+        (jobs,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
+    except HydraException as error:  # such as interval(), which other sweepers take
+        raise UserError(first_words(error)) from error
+    return list(jobs)
 
 
 def _without_hydra(composed: DictConfig) -> DictConfig:
@@ -88,7 +129,7 @@ def _without_hydra(composed: DictConfig) -> DictConfig:
 
 def options_of(group: str) -> list[str]:
     """The names that a config group offers: plugins and presets."""
-    with initialize_config_module("recurbench.conf", version_base="1.3"):
+    with opened(OURS):
         options: list[str] = GlobalHydra.instance().config_loader().get_group_options(group)
         return options
 
@@ -98,10 +139,10 @@ def _parse(overrides: list[str]) -> list[Override]:
         loader = GlobalHydra.instance().config_loader()
         return OverridesParser.create(loader).parse_overrides(overrides)
     except HydraException as error:
-        raise UserError(f"cannot read the override: {_first_line(error)}") from error
+        raise UserError(f"cannot read the override: {first_words(error)}") from error
 
 
-def _check_groups(overrides: list[Override]) -> None:
+def _check_groups(overrides: list[Override], source: Source) -> None:
     """Refuses to choose several from a config group, and a sweep over what it does not have."""
     for override in overrides:
         group = _group_of(override)
@@ -111,39 +152,26 @@ def _check_groups(overrides: list[Override]) -> None:
         several = isinstance(value, list) and group != "logger"
         if several or value is None or override.is_delete() or "@" in override.get_key_element():
             raise UserError(f"{override.input_line}: choose one, as in {group}=NAME")
-    _check_choices(overrides, [o for o in overrides if o.is_sweep_override()])
+    _check_choices(overrides, [o for o in overrides if o.is_sweep_override()], source)
 
 
-def _check_choices(overrides: list[Override], chosen: list[Override]) -> None:
+def _check_choices(overrides: list[Override], chosen: list[Override], source: Source) -> None:
     """Refuses a choice that a config group does not have.
 
     One that is not swept over is left to `compose`, and comes here only to say what is wrong:
     Hydra takes long to list a group.
     """
     loader = GlobalHydra.instance().config_loader()
-    paths = [str(o.input_line) for o in overrides if o.get_key_element() == "hydra.searchpath"]
     for override in chosen:
         group = _group_of(override)
         if group is None:
             continue
-        options = loader.get_group_options(group, config_name="config", overrides=paths)
-        for choice in _choices(override):
+        paths = search_paths(overrides)
+        options = loader.get_group_options(group, config_name=source.name, overrides=paths)
+        for choice in choices(override):
             if choice not in options:
-                raise UserError(
-                    f"{group}={choice}{nearest(choice, options)}{_broken(group, choice)}"
-                )
-
-
-def _choices(override: Override) -> list[str]:
-    """The names of a group's options that an override chooses."""
-    if override.is_sweep_override():
-        if not override.is_discrete_sweep():
-            return []
-        values: list[Any] = list(override.sweep_iterator())
-    else:
-        values = [override.value()]
-    flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
-    return [str(value) for value in flat if value is not None]
+                hint = missing_extra(group, choice) or nearest(choice, options)
+                raise UserError(f"{group}={choice}{hint}{_broken(group, choice)}")
 
 
 def _broken(kind: str, name: str) -> str:
@@ -154,33 +182,61 @@ def _broken(kind: str, name: str) -> str:
     return ""
 
 
-def _compose(overrides: list[str], return_hydra_config: bool = False) -> DictConfig:
-    """Composes one job; an error becomes one line about the override that caused it."""
+def _compose(overrides: list[str], source: Source, return_hydra_config: bool = False) -> DictConfig:
+    """Composes one job; an error becomes one line about what caused it."""
     try:
-        composed = compose("config", overrides, return_hydra_config=return_hydra_config)
-        if any(_adds(override) for override in _parse(overrides)):
-            _check_keys(overrides)  # `+` would add an option that nothing reads
+        composed = compose(source.name, overrides, return_hydra_config=return_hydra_config)
+        if any(adds(override) for override in _parse(overrides)):
+            _check_keys(overrides, source)  # `+` would add an option that nothing reads
+        if source.folders:
+            follow_interpolations(composed)
         return composed
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
+    except COMPOSING as error:
         parsed = _parse(overrides)
-        _check_choices(parsed, parsed)
-        _check_keys(overrides)
-        cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
-        key = getattr(cause, "full_key", None)
-        line = f"{key}: {_first_line(cause)}" if key else _first_line(cause)
-        raise UserError(line) from error
+        chosen = [
+            f"{group}/{name}" for o in parsed if (group := _group_of(o)) for name in choices(o)
+        ]
+        presets = Presets(source.folders, [source.name, *chosen])
+        try:
+            _check_choices(parsed, parsed, source)
+            _check_keys(overrides, source)
+        except COMPOSING as another:  # the primary configuration itself cannot be read
+            raise UserError(presets.complaint(another)) from another
+        raise UserError(presets.complaint(error)) from error
 
 
-def _check_keys(overrides: list[str]) -> None:
+def _folders(overrides: list[Override], source: Source) -> tuple[Path, ...]:
+    """The folders of a user's presets.
+
+    Raises:
+        UserError: one is not there.
+    """
+    loader: Any = GlobalHydra.instance().config_loader()
+    try:
+        with warnings.catch_warnings(action="ignore"):  # Hydra only warns of a missing folder
+            _, repository = loader._parse_overrides_and_create_caching_repo(
+                source.name, search_paths(overrides)
+            )
+    except COMPOSING as error:
+        known = (source.directory,) if source.directory else ()
+        raise UserError(Presets(known, [source.name]).complaint(error)) from error
+    places = repository.get_sources()
+    for place in places:
+        if not place.available():
+            raise UserError(f"hydra.searchpath: no such folder: {place.path}")
+    return tuple(Path(place.path) for place in places if place.scheme() == "file")
+
+
+def _check_keys(overrides: list[str], source: Source) -> None:
     """Refuses a key that the chosen groups do not have."""
     parsed = _parse(overrides)
     chosen = [str(o.input_line) for o in parsed if _group_of(o)]
     try:
-        composed = compose("config", chosen, return_hydra_config=True)
-    except (HydraException, OmegaConfBaseException, ValueError):
+        composed = compose(source.name, [*search_paths(parsed), *chosen], return_hydra_config=True)
+    except COMPOSING:
         return  # the choices themselves do not go together; Hydra says why
     for override in parsed:
-        if _group_of(override) or (_adds(override) and _is_open(override)):
+        if _group_of(override) or (adds(override) and is_open(override)):
             continue
         node: Any = composed
         parts = override.get_key_element().lstrip("+~").split(".")
@@ -197,15 +253,6 @@ def _check_keys(overrides: list[str]) -> None:
             node = OmegaConf.select(node, part)
 
 
-def _adds(override: Override) -> bool:
-    return override.is_add() or override.is_force_add()
-
-
-def _is_open(override: Override) -> bool:
-    """Whether `+` may add keys there: Hydra's plugins take options of their own."""
-    return override.get_key_element().lstrip("+").startswith("hydra.")
-
-
 def _group_of(override: Override) -> str | None:
     """The config group that an override chooses from, if it does."""
     group = override.get_key_element().lstrip("+~").partition("@")[0]
@@ -219,7 +266,3 @@ def _group_of(override: Override) -> str | None:
 def _groups_in(loader: ConfigLoader, parent: str) -> list[str]:
     """The names of the groups below one, which Hydra takes long to list."""
     return loader.list_groups(parent)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0]

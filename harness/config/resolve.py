@@ -25,6 +25,7 @@ def resolve(composed: DictConfig) -> Config:
     except OmegaConfBaseException as error:  # `???`, or an interpolation that leads nowhere
         reason = str(error).partition("\n")[0]
         raise UserError(f"{error.full_key}: {reason}") from error
+    _require_our_sections(found)
     config: Config = _typed(Config, found, "")
     for kind in ("cell", "task"):
         _check_knobs(plugin_of(config, kind), getattr(config, kind))
@@ -47,6 +48,20 @@ def plugin_of(config: Config, kind: str) -> Plugin:
 def knobs_of(section: dict[str, Any]) -> dict[str, Any]:
     """A plugin's section without the plugin's name: its constructor's arguments."""
     return {key: value for key, value in section.items() if key != "name"}
+
+
+def _require_our_sections(found: dict[str, Any]) -> None:
+    """Refuses what a primary configuration of the user's own, `--config-name`, has left out."""
+    sections = get_type_hints(Config)
+    for name in found:
+        if name not in sections:
+            raise UserError(f"the configuration has no option {name}{nearest(name, sections)}")
+    for name in sections:
+        if name not in found:
+            raise UserError(
+                f"the primary configuration has no {name}; let it begin with "
+                "`defaults: [config, _self_]`"
+            )
 
 
 def _typed(section: type, values: dict[str, Any], prefix: str) -> Any:

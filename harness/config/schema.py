@@ -1,13 +1,58 @@
-"""What Hydra is told of the sections and of every plugin's knobs: names, types and defaults."""
+"""What Hydra is told: where a configuration begins, and what sections and plugins may hold."""
 
 import dataclasses
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, get_type_hints
 
+from hydra import initialize_config_module
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 
 from recurbench.harness.config.sections import Config
+from recurbench.harness.errors import UserError
 from recurbench.harness.plugins.knobs import is_choice
 from recurbench.harness.plugins.registry import registry
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where a configuration begins.
+
+    Attributes:
+        name: the primary configuration, `--config-name`.
+        directory: a folder of a user's own presets, `--config-dir`.
+        folders: all folders of such presets, those of `hydra.searchpath` too.
+    """
+
+    name: str = "config"
+    directory: Path | None = None
+    folders: tuple[Path, ...] = ()
+
+
+OURS = Source()
+
+
+@contextmanager
+def opened(source: Source) -> Iterator[None]:
+    """Hydra, ready to compose from our groups and a user's folder."""
+    with (
+        warnings.catch_warnings(),
+        initialize_config_module("recurbench.conf", version_base="1.3"),
+    ):
+        warnings.filterwarnings("error", ".*missing `_self_`", UserWarning)
+        if source.directory is not None:
+            if not source.directory.is_dir():
+                raise UserError(f"--config-dir {source.directory}: no such folder")
+            loader = GlobalHydra.instance().config_loader()
+            path = loader.get_search_path()
+            folder = f"file://{source.directory.absolute()}"
+            path.prepend("command-line", folder, SearchPathQuery(provider="schema"))
+            loader.repository.initialize_sources(path)
+        yield
 
 
 def register() -> None:

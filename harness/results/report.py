@@ -3,16 +3,17 @@
 import io
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from rich import box
 from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from recurbench.harness.console import as_override
+from recurbench.harness.console import as_override, showable
 from recurbench.harness.results.board import Board
 from recurbench.harness.results.columns import COLUMNS, Column, with_half
 from recurbench.harness.results.plain import LINE, markdown, plain
@@ -29,6 +30,8 @@ WORD = 40
 
 FEW = 3
 """Fewer seeds than these say little of how a score would fall out the next time."""
+
+FRAME = box.HEAVY_HEAD
 
 
 @dataclass(frozen=True)
@@ -109,14 +112,15 @@ def captions(board: Board, track: Track) -> list[str]:
 
 def as_terminal(board: Board, view: View, *, to_file: bool = False) -> str:
     """Tables, with colour and in its width if the output is a terminal."""
+    fit: Callable[[str], str] = str if to_file else showable
     on_terminal = sys.stdout.isatty() and not to_file
     width = WIDTH if to_file else shutil.get_terminal_size((WIDTH, 24)).columns
     sheets = [*(_of_track(board, track, view) for track in board.tracks), *summaries(board)]
-    tables = [part for sheet in sheets for part in (_table(sheet, width), "")]
-    shared = Text(f"all tracks: {plain(board.shared, LINE)}") if board.common else Text()
+    tables = [part for sheet in sheets for part in (_table(_fitted(sheet, fit), width), "")]
+    shared = f"all tracks: {fit(plain(board.shared, LINE))}" if board.common else ""
     buffer = io.StringIO()
     console = Console(file=buffer, force_terminal=on_terminal, width=width, emoji=False)
-    console.print(Group(*tables, shared))
+    console.print(Group(*tables, Text(shared)))
     return buffer.getvalue().rstrip() + "\n"
 
 
@@ -161,14 +165,28 @@ def _of_track(board: Board, track: Track, view: View) -> Sheet:
     return Sheet(board.title(track), view.columns, found, captions(board, track))
 
 
+def _fitted(sheet: Sheet, fit: Callable[[str], str]) -> Sheet:
+    """A table in signs that can be shown, so that it is laid out by their width."""
+    return replace(
+        sheet,
+        title=fit(plain(sheet.title, LINE)),
+        lines=[
+            replace(line, cells=tuple(fit(plain(cell)) for cell in line.cells))
+            for line in sheet.lines
+        ],
+        captions=[fit(plain(line, LINE)) for line in sheet.captions],
+        frame=FRAME if fit(str(FRAME)) == str(FRAME) else box.ASCII,
+    )
+
+
 def _table(sheet: Sheet, width: int) -> Table:
     fitting = _fitting(sheet, width)
     lost = [column.heading for i, column in enumerate(sheet.columns) if i not in fitting]
     room = [f"no room for the columns {', '.join(lost)}"] if lost else []
-    said = [plain(line, LINE) for line in (*room, *sheet.captions)]
     table = Table(
-        title=Text(plain(sheet.title, LINE), style="bold"),
-        caption=Text("\n".join(said)),
+        title=Text(sheet.title, style="bold"),
+        caption=Text("\n".join([*room, *sheet.captions])),
+        box=sheet.frame,
         title_justify="left",
         caption_justify="left",
     )
@@ -182,7 +200,7 @@ def _table(sheet: Sheet, width: int) -> Table:
         )
     for line in sheet.lines:
         style = "bold" if line.best else "dim italic" if line.aside else ""
-        table.add_row(*(Text(plain(line.cells[number])) for number in fitting), style=style)
+        table.add_row(*(Text(line.cells[number]) for number in fitting), style=style)
     return table
 
 
@@ -204,10 +222,9 @@ def _fitting(sheet: Sheet, width: int) -> list[int]:
 
 def _needed(text: str, column: Heading) -> int:
     """How wide a column must at least be for a text."""
-    shown = plain(text)
     if not column.wraps:
-        return cell_len(shown)
-    return min(WORD, max(map(cell_len, shown.split()), default=0))
+        return cell_len(text)
+    return min(WORD, max(map(cell_len, text.split()), default=0))
 
 
 def _markdown(sheet: Sheet) -> Iterator[str]:

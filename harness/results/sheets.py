@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from rich import box
+from rich.box import Box
+
 
 class Heading(Protocol):
     """What stands above a column, and how the column is shown."""
@@ -41,9 +44,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table with what stands above and below it."""
+    """A table with what stands above and below it, and its frame on a terminal."""
 
     title: str
     columns: Sequence[Heading]
     lines: Sequence[Line]
     captions: Sequence[str]
+    frame: Box = box.HEAVY_HEAD

@@ -61,7 +61,7 @@ class PeakMemory:
         gc.collect()
         release_freed_memory()  # what earlier runs of this process left is not this run's cost
         try:  # Linux resets the mark for us; elsewhere it stays that of the whole process
-            Path("/proc/self/clear_refs").write_text("5")
+            Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
             self._resettable = True
         except OSError:
             self._resettable = False
@@ -71,7 +71,7 @@ class PeakMemory:
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device)
         if self._resettable:
-            for line in Path("/proc/self/status").read_text().splitlines():
+            for line in Path("/proc/self/status").read_text("utf-8", "replace").splitlines():
                 if line.startswith("VmHWM:"):
                     return int(line.split()[1]) * 1024
         unit = 1 if sys.platform == "darwin" else 1024

@@ -25,6 +25,7 @@ from recurbench.harness.run.outcome import (
     write_record,
 )
 from recurbench.harness.run.prepare import Prepared, prepare
+from recurbench.harness.run.resume import own_folder
 from recurbench.harness.run.training import Training
 
 
@@ -75,11 +76,18 @@ def _train_and_record(prepared: Prepared, device: torch.device, started: str) ->
         say(f"  {note}")
     loggers = Loggers(config)
     loggers.start(_info(prepared))
-    training = Training(
-        config, prepared.task, prepared.model, device, loggers, title,
-        unfinished=folder.unfinished(identity.run_id),
-        kept=folder.kept(identity.run_id),
-    )  # fmt: skip
+    with own_folder(folder.unfinished(identity.run_id)) as unfinished:
+        training = Training(
+            config, prepared.task, prepared.model, device, loggers, title,
+            unfinished, kept=folder.kept(identity.run_id),
+        )  # fmt: skip
+        return _record(training, prepared, started)
+
+
+def _record(training: Training, prepared: Prepared, started: str) -> Outcome:
+    """Lets a training run, and writes what comes of it."""
+    config, identity, loggers = prepared.config, prepared.identity, training.loggers
+    folder, path = _places(prepared)
     error: Exception | None = None
     try:
         try:
@@ -87,7 +95,7 @@ def _train_and_record(prepared: Prepared, device: torch.device, started: str) ->
         except Exception as caught:  # an error is a result: it goes into the record
             error = caught
         record = record_of(
-            config, identity, device, started, error,
+            config, identity, training.device, started, error,
             primary=prepared.primary,
             references=dict(prepared.references),
             metrics={split: dict(found) for split, found in training.module.results.items()},

@@ -13,6 +13,7 @@ from pytorch_lightning.plugins.environments import (  # type: ignore[attr-define
     LightningEnvironment,
 )
 from pytorch_lightning.utilities.exceptions import SIGTERMException
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from recurbench.harness.config.sections import Config
 
@@ -30,6 +31,7 @@ def make_trainer(
         folder: the only one in which it looks for checkpoints of its own or leaves any.
         callbacks: all of them; without any it keeps no checkpoints.
     """
+    forget_rank()
     return Trainer(
         # Neither Slurm's variables nor a checkpoint in the working folder may decide anything.
         plugins=[LightningEnvironment()],
@@ -47,6 +49,15 @@ def make_trainer(
         enable_model_summary=False,
         enable_checkpointing=bool(callbacks),
     )
+
+
+def forget_rank() -> None:
+    """Keeps Lightning from taking this process for one of several that train together.
+
+    It reads a rank from the variables of a cluster when it is imported, and all but the first would
+    log nothing, in silence. Every process of ours trains a run of its own.
+    """
+    rank_zero_only.rank = 0
 
 
 @contextmanager

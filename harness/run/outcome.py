@@ -102,7 +102,10 @@ def write_record(record: Record, config: Config) -> Outcome:
     require_writable(path.parent)
     other = None if config.rerun else find_completed(folder.runs, path, record.run_id)
     if other is None:
-        write(path, record)
+        try:
+            write(path, record)
+        except OSError as error:
+            raise UserError(f"{path}: {error.strerror}; the run has no record") from error
     elif record.status != "completed":
         line = f"skipped    {title}: completed by another process meanwhile, see {path}"
         return Outcome("skipped", line, other.score("val"))

@@ -1,9 +1,13 @@
 """Saves an unfinished training so that the next command resumes it."""
 
+import fcntl
 import os
 import pickle
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,9 @@ from recurbench.harness.console import complain, say
 from recurbench.harness.results.record import Environment
 from recurbench.harness.run.environment import source_digest
 from recurbench.harness.run.module import SequenceModule
+
+PROGRESS = "progress.pt"
+"""The name of what a training is continued from."""
 
 MUST_AGREE = "torch", "lightning", "device", "hardware", "threads"
 """Of the environment: what a record says of it must hold for all steps of the run."""
@@ -112,6 +119,80 @@ class Resumption(Callback):
                 complain(f"{self.file}: {name} was {was} and is {value}; the run starts anew")
                 return None
         return found
+
+
+@contextmanager
+def own_folder(folder: Path) -> Iterator[Path]:
+    """The folder that a run works in, or another beside it while a live process works in that one.
+
+    A lock tells: the system takes it from a process that dies, whose folder, the one saved last if
+    there are several, goes to the next that asks. Once a run has ended, nothing of it is left. A
+    file system without locks lets everyone in.
+
+    Args:
+        folder: what the run works in if no other process does.
+    """
+    place, lock = _claim(folder)
+    try:
+        yield place
+        for other in _beside(folder):
+            if other != place and (dead := _lock(other)) is not None:
+                shutil.rmtree(other, ignore_errors=True)
+                _unlock(other, dead)
+    finally:
+        _unlock(place, lock)
+
+
+def _claim(folder: Path) -> tuple[Path, int]:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    places = [folder, *_beside(folder)]
+    places.sort(key=_saved_at, reverse=True)  # keeps the order of those that saved nothing
+    fresh = (folder.with_name(f"{folder.name}.{number}") for number in count(2))
+    for place in chain(places, fresh):
+        if (lock := _lock(place)) is not None:
+            return place, lock
+    raise AssertionError("there is always another number")
+
+
+def _beside(folder: Path) -> list[Path]:
+    """The further folders of a run."""
+    return sorted(path for path in folder.parent.glob(f"{folder.name}.*") if path.is_dir())
+
+
+def _saved_at(folder: Path) -> float:
+    try:
+        return (folder / PROGRESS).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _lock(folder: Path) -> int | None:
+    """Locks a folder, by a file beside it that outlives its content; None if another process has.
+
+    A file that was removed between opening and locking it locks nothing: then it is tried again.
+    """
+    file = _lock_file(folder)
+    while True:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        except OSError:  # there are no locks here
+            return handle
+        if file.exists() and os.path.samestat(os.fstat(handle), file.stat()):
+            return handle
+        os.close(handle)
+
+
+def _unlock(folder: Path, lock: int) -> None:
+    _lock_file(folder).unlink(missing_ok=True)
+    os.close(lock)
+
+
+def _lock_file(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.lock")
 
 
 def _write(state: dict[str, Any], file: Path) -> None:

@@ -20,11 +20,8 @@ from recurbench.harness.run.loggers.together import Loggers
 from recurbench.harness.run.module import SequenceModule, higher_is_better
 from recurbench.harness.run.recorder import Recorder
 from recurbench.harness.run.reporter import Reporter
-from recurbench.harness.run.resume import Resumption
+from recurbench.harness.run.resume import PROGRESS, Resumption
 from recurbench.tasks.base import Task
-
-PROGRESS = "progress.pt"
-"""The name of what a training is continued from."""
 
 
 @dataclass
@@ -73,14 +70,19 @@ class Training:
                 _discard(self.unfinished)
             raise
         except Exception:
-            _discard(self.kept.parent)
+            self._discard_older()
             _discard(self.unfinished)
             raise
-        _discard(self.kept.parent)
+        self._discard_older()
         if self.config.train.keep_checkpoint:
-            self.kept.parent.mkdir(parents=True)
+            self.kept.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(best, self.kept)
         _discard(self.unfinished)
+
+    def _discard_older(self) -> None:
+        """Removes the checkpoint of a run that this one repeats; any other is another process's."""
+        if self.config.rerun:
+            _discard(self.kept.parent)
 
     def fit(self) -> Path:
         """Trains up to a limit; gives the checkpoint that was best on `val`.

@@ -1,5 +1,7 @@
 """The command as a program: from a run to the leaderboard, its exit codes, and its subcommands."""
 
+import errno
+import io
 import os
 import re
 import signal
@@ -9,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hydra.core.config_store import ConfigStore
 
 from recurbench.harness import commands
 from recurbench.harness.cli import main
@@ -99,7 +102,82 @@ def test_a_signal_ends_the_program_with_its_code_and_no_traceback(
     assert [path for path in workplace.rglob("*") if path.is_file()] == []
 
 
-def test_output_into_a_closed_pipe_is_no_error(command: Callable, workplace: Path) -> None:
-    program = f"{sys.executable} -m recurbench.harness.cli list | head -n 1"
-    result = subprocess.run(["bash", "-c", program], capture_output=True, text=True, timeout=60)
-    assert result.stderr == ""
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [("list", 0), ("--help", 0), ("run logger=none train.max_steps=400", 141)],
+)
+def test_a_closed_pipe_ends_the_command_quietly(arguments: str, code: int, workplace: Path) -> None:
+    """A run that nobody listens to any more is no failed run."""
+    program = f"{sys.executable} -m recurbench {arguments} | head -n 1; exit ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", program], capture_output=True, text=True, timeout=120)
+    assert (result.stderr, result.returncode) == ("", code)
+    assert list(workplace.rglob("*.json")) == []
+
+
+@pytest.mark.parametrize("arguments", ["list", "--help", "run logger=none train.max_steps=2"])
+def test_output_onto_a_full_disk_is_one_line(arguments: str, workplace: Path) -> None:
+    program = f"{sys.executable} -m recurbench {arguments} > /dev/full"
+    result = subprocess.run(["bash", "-c", program], capture_output=True, text=True, timeout=120)
+    assert result.stderr == "recurbench: output: No space left on device\n"
+    assert result.returncode == 1
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
+def test_output_is_readable_in_any_encoding(
+    encoding: str, two_seeds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = {}
+    for arguments in (["leaderboard"], ["show", next(two_seeds.rglob("*.json")).stem]):
+        stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert main(arguments) == 0
+        runs[arguments[0]] = stream.buffer.getvalue().decode(encoding)
+    assert ("+/-" if encoding == "ascii" else "±") in runs["leaderboard"]
+    for said in runs.values():
+        rows = [line.rstrip() for line in said.splitlines() if line.startswith(("|", "+"))]
+        assert len(rows) > 4
+        assert len(set(map(len, rows))) == 1, "the columns stand below each other"
+        assert "?" not in said
+
+
+@pytest.fixture
+def two_seeds(workplace: Path, config_store: ConfigStore, small: list) -> Path:
+    """A folder of an entry with two seeds."""
+    assert main(["run", "-m", "seed=0,1", *small]) == 0
+    return workplace
+
+
+def test_the_program_speaks_where_the_locale_is_ascii(command: Callable, small: list) -> None:
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    run = command("run", *small, "study=größe", **plain)
+    assert run.returncode == 2
+    assert "PYTHONUTF8=1" in run.stderr
+    run = command("run", *small, **plain)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert command("list", **plain).returncode == 0
+
+
+def test_a_record_that_finds_no_space_is_one_line(
+    workplace: Path, config_store: ConfigStore, small: list, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:  # fmt: skip
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("recurbench.harness.run.outcome.write", full)
+    with pytest.raises(SystemExit) as exit_:
+        main(["run", *small])
+    assert exit_.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("No space left on device; the run has no record")
+
+
+@pytest.mark.parametrize("folder", ["tasks", "cells", "harness", "conf"])
+def test_a_folder_of_the_users_own_hides_none_of_ours(
+    folder: str, command: Callable, small: list, workplace: Path
+) -> None:
+    (workplace / folder).mkdir()
+    (workplace / folder / "__init__.py").write_text("raise RuntimeError('not yours')")
+    path = f".{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    run = command("run", "task=parity", *small, PYTHONPATH=path)
+    assert run.returncode == 0, run.stderr

@@ -43,6 +43,7 @@ DISTRIBUTIONS = {
     "hydra": "hydra-core",
     "pytorch_lightning": "pytorch-lightning",
     "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
 }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from recurbench.harness.commands.arguments import require_place
 from recurbench.harness.commands.show import find_record
 from recurbench.harness.config.resolve import plugin_of
 from recurbench.harness.config.sections import BudgetConfig, Config
@@ -64,6 +65,8 @@ def generate(results: Path, run_id: str, sampling: Sampling, output: Path | None
         raise UserError(f"{run}: a bidirectional model reads whole sequences and cannot go on")
     if output is not None and output.suffix not in task_class.endings:
         raise UserError(f"--output {output}: end it with {' or '.join(task_class.endings)}")
+    if output is not None:
+        require_place(output)
     checkpoint = folder.kept(record.run_id)
     if record.status != "completed":
         raise UserError(f"{run}: {record.status}, so there is no model of it")

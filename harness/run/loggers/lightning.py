@@ -7,6 +7,7 @@ from typing import Any
 
 from recurbench.harness.plugins.logger import Logger, Point, RunInfo
 from recurbench.harness.results.folder import ResultsFolder
+from recurbench.harness.run.lightning import forget_rank
 
 
 class LightningLogger(Logger):
@@ -16,6 +17,7 @@ class LightningLogger(Logger):
         """Empties the run's folder, which a repeated run would otherwise mix with."""
         directory = ResultsFolder(run.results_dir).log(self.name, run.run_id)
         shutil.rmtree(directory, ignore_errors=True)
+        forget_rank()
         self._logger = self.open(directory)
         self._logger.log_hyperparams(run.config)
         return {"name": self.name, "run_id": run.run_id, "directory": str(directory)}

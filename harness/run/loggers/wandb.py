@@ -2,8 +2,9 @@
 
 import netrc
 import os
+import secrets
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.error import HTTPError
 from urllib.parse import urlparse
 from urllib.request import urlopen
@@ -17,29 +18,63 @@ INIT_SECONDS = 8
 FINISH_SECONDS = 8
 
 
+ONE_RUN = ("RUN_ID", "RESUME", "RESUME_FROM", "FORK_FROM")
+"""The variables `WANDB_...` that name one run, to which wandb would add every job of a sweep."""
+
+
 class WandbLogger(Logger):
     """Weights & Biases: online when the user is logged in and the server answers, else offline.
 
+    Where an option is null, wandb's own variable is obeyed, such as WANDB_PROJECT. Ids are always
+    wandb's own: WANDB_RUN_ID and WANDB_RESUME would merge the jobs of a sweep.
+
     Args:
-        project: where the run is filed.
+        project: where the run is filed; null is WANDB_PROJECT, or else `recurbench`.
         entity: the user or team that the project belongs to; null is wandb's own default.
+        mode: `online`, `offline`, or `disabled`, which keeps nothing; null is as said above.
+        run_name: what the run is called; null is the cell and the seed, such as `gru/0`.
+        group: what runs are grouped by; null is the sweep.
+        job_type: a kind of runs; null is the task.
+        tags: words to find the run by.
+        notes: a longer description.
     """
 
     name = "wandb"
 
-    def __init__(self, *, project: str = "recurbench", entity: str | None = None) -> None:
-        self.project, self.entity = project, entity
+    def __init__(
+        self,
+        *,
+        project: str | None = None,
+        entity: str | None = None,
+        mode: Literal["online", "offline", "disabled"] | None = None,
+        run_name: str | None = None,
+        group: str | None = None,
+        job_type: str | None = None,
+        tags: list[str] | None = None,
+        notes: str | None = None,
+    ) -> None:
+        self.mode = mode
+        self.options = {
+            "project": project or os.environ.get("WANDB_PROJECT", "recurbench"),
+            "entity": entity,
+            "name": run_name or os.environ.get("WANDB_NAME"),
+            "group": group or os.environ.get("WANDB_RUN_GROUP"),
+            "job_type": job_type or os.environ.get("WANDB_JOB_TYPE"),
+            "tags": tags,
+            "notes": notes,
+        }
 
     def start(self, run: RunInfo) -> dict[str, str]:
         """Opens a run of its own, so that the jobs of a sweep never merge."""
+        for variable in ONE_RUN:  # before wandb reads them
+            os.environ.pop(f"WANDB_{variable}", None)
         import wandb
 
+        usual = {"name": run.name, "group": run.sweep, "job_type": run.task}
         arguments: dict[str, Any] = {
-            "project": self.project,
-            "entity": self.entity,
-            "name": run.name,
-            "group": run.sweep,
-            "job_type": run.task,
+            **self.options,
+            **{option: self.options[option] or value for option, value in usual.items()},
+            "id": secrets.token_hex(6),
             "config": run.config,
             "dir": str(run.results_dir),
             "reinit": "finish_previous",
@@ -52,7 +87,7 @@ class WandbLogger(Logger):
             x_disable_stats=True,  # its system monitor would take time from the run
         )
         run.results_dir.mkdir(parents=True, exist_ok=True)
-        mode: Any = os.environ.get("WANDB_MODE") or _mode()
+        mode: Any = self._chosen_mode()
         try:
             self._run = wandb.init(mode=mode, **arguments)
         except Exception as error:
@@ -60,10 +95,17 @@ class WandbLogger(Logger):
                 raise
             _go_offline(first_line(error))
             self._run = wandb.init(mode="offline", **arguments)
+        if mode == "disabled":
+            return {"name": "wandb", "mode": mode}
         entry = {"name": "wandb", "run_id": self._run.id}
         if self._run.offline:
             return {**entry, "directory": os.path.relpath(Path(self._run.dir).parent)}
         return {**entry, "url": str(self._run.url)}
+
+    def _chosen_mode(self) -> str:
+        if self.mode == "online":
+            return _mode()
+        return self.mode or os.environ.get("WANDB_MODE") or _mode()
 
     def log(self, step: int, point: Point) -> None:
         """Logs a point at its training step."""

@@ -1,6 +1,9 @@
 """`recurbench leaderboard` ranks what is there and names what is not."""
 
+import csv
+import io
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -79,9 +82,7 @@ def test_a_filter_keeps_what_was_asked_for(
         (["--columns", "cell,tests"], "--columns tests: no such column; did you mean test?"),
         (["--columns", ""], "'' names nothing"),
         (["--format", "markdwn"], "--format markdwn; did you mean markdown?"),
-        (["--output", "board.xlsx"], "--output board.xlsx: no format ends like that"),
-        (["--output", "board"], "--output board: no format ends like that"),
-        (["--output", "results/runs", "--format", "csv"], "--output results/runs: Is a directory"),
+        (["--output", "board"], "--output board: end it with .md, .csv, "),
         (["--output", "/dev/full/x.csv"], "--output /dev/full/x.csv: "),
         (["--paired", "--task", "copying"], "--paired: no two entries of a track have two seeds"),
         (["--records", "nowhere"], "no records in nowhere"),
@@ -185,3 +186,46 @@ def test_records_of_a_real_run_are_shown(two_runs: Path, capsys: pytest.CaptureF
     output = capsys.readouterr()
     assert f"{damaged.relative_to(two_runs)}: skipped: not JSON" in output.err
     assert json.loads(whole.read_text())["entry"]["label"] in output.out
+
+
+@pytest.mark.parametrize("place", ["backup", "parity/gru copy"])
+def test_records_that_are_there_twice_count_once(
+    place: str, two_runs: Path, capsys: pytest.CaptureFixture
+) -> None:
+    runs = two_runs / "results/runs"
+    shutil.copytree(runs / "copying", runs / place)
+    assert main(["leaderboard", "--format", "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["seeds"] for row in rows if row["kind"] == "entry"] == ["1", "1"]
+
+
+def test_a_copy_of_a_run_from_before_it_completed_does_not_count(
+    two_runs: Path, capsys: pytest.CaptureFixture
+) -> None:
+    path = next((two_runs / "results/runs").rglob("*.json"))
+    record = json.loads(path.read_text()) | {"status": "failed", "finished_at": "2999-01-01"}
+    (two_runs / "results/runs/older").mkdir()
+    (two_runs / "results/runs/older" / path.name).write_text(json.dumps(record))
+    assert main(["leaderboard", "--format", "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["failed"] for row in rows if row["kind"] == "entry"] == ["0", "0"]
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("board.xlsx", "end it with .md, .csv, .json, .tex, "),
+        ("board.pages", "end it with .md, .csv, .json, .tex, "),
+        ("missing/board.md", "no such folder: missing"),
+        (".", "a folder; name a file in it"),
+    ],
+)
+def test_an_output_that_cannot_be_is_refused(output: str, said: str, refused: Callable) -> None:
+    assert f"--output {output}: {said}" in refused("leaderboard", "--output", output)
+
+
+def test_an_ending_says_the_format_in_any_case(two_runs: Path) -> None:
+    assert main(["leaderboard", "--output", "BOARD.JSON"]) == 0
+    assert json.loads((two_runs / "BOARD.JSON").read_text())
+    assert main(["leaderboard", "--output", "board.xyz", "--format", "csv"]) == 0
+    assert (two_runs / "board.xyz").read_text().startswith("track,")

@@ -1,6 +1,7 @@
 """Sweeps: real Hydra multiruns in this process, and how they end."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,8 +103,8 @@ def test_a_job_whose_process_was_killed_is_noticed(
 
     write = Path.write_text
 
-    def lose_the_first(path: Path, text: str) -> int:
-        return 0 if path.name == "0.json" else write(path, text)
+    def lose_the_first(path: Path, text: str, **how: str) -> int:
+        return 0 if path.name == "0.json" else write(path, text, **how)
 
     monkeypatch.setattr(commands.Path, "write_text", lose_the_first)
     assert run(["-m", "seed=0,1", *small]) == 1
@@ -134,3 +135,83 @@ def test_questions_to_hydra_pass_through_and_run_nothing(
     assert run([*question, "cell=gru_cho"]) == 0
     assert "gru" in capsys.readouterr().out
     assert not (workplace / "results").exists()
+
+
+@pytest.mark.parametrize("sweep", ["lr=0.1", "a,b", "über (1)"])
+def test_a_sweep_may_have_any_name(
+    sweep: str, small: list, workplace: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert run(["-m", f"sweep='{sweep}'", "seed=0,1", *small]) == 0
+    assert f"sweep {sweep}: 2 completed, 0 not" in capsys.readouterr().out
+    assert len(list((workplace / "results/sweeps" / sweep / "outcomes").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["results_dir=ra,rb"], "results_dir is one for all jobs"),
+        (["sweep=a,b"], "sweep is one for all jobs"),
+        (["sweep=../x"], "a sweep's name names a folder"),
+        (["trainer.threads=1,2"], "varies trainer.threads, which makes no other run"),
+        (["study=a,b", "seed=0,1"], "varies study, "),
+        (["rerun=true,false"], "varies rerun, "),
+        (["train.save_every=1,2"], "varies train.save_every, "),
+        (["cell=min_gru", "cell.kernel=fused,reference"], "varies cell.kernel, "),
+    ],
+)
+def test_a_sweep_over_what_makes_no_other_run_is_refused(
+    arguments: list, said: str, small: list, workplace: Path
+) -> None:
+    with pytest.raises(UserError, match=re.escape(said)):
+        run(["-m", *small, *arguments])
+    assert list(workplace.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        (["--cfg", "job", "-m", "seed=3,4"], "seed: 3\n"),
+        (["seed=3,4", "-m", "-c", "job", "--package", "cell"], "name: gru\n"),
+        (["--cfg", "job", "--resolve", "study=${seed}", "seed=5"], "study: 5\n"),
+        (["--info", "defaults", "-m", "seed=3,4"], "cell/gru"),
+        (["--info", "seed=3"], "seed: 3\n"),
+    ],
+)
+def test_the_configuration_of_a_sweep_can_be_asked_for(
+    question: list, answer: str, workplace: Path, capfd: pytest.CaptureFixture
+) -> None:
+    assert run(question) == 0
+    output = capfd.readouterr()
+    assert answer in output.out + output.err
+    assert not (workplace / "results").exists()
+
+
+@pytest.mark.parametrize("flag", ["--config-dir={}", "--config-dir {}", "-cd {}"])
+def test_a_folder_of_presets_may_be_named_by_a_flag(
+    flag: str, small: list, tmp_path_factory: pytest.TempPathFactory, read_records: Callable
+) -> None:
+    folder = tmp_path_factory.mktemp("presets")
+    (folder / "mine.yaml").write_text("defaults: [config, _self_]\nseed: 7\n")
+    (folder / "cell").mkdir()
+    (folder / "cell" / "before.yaml").write_text("defaults: [gru, _self_]\nreset_after: false\n")
+    named = [*flag.format(folder).split(), "--config-name", "mine"]
+    assert run(["-m", *named, "cell=before,gru", *small]) == 0
+    found = [(record["seed"], record["cell"]["reset_after"]) for record in read_records()]
+    assert sorted(found) == [(7, False), (7, True)]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--multrun"], "--multrun: no such flag; did you mean --multirun?"),
+        (["--config-path=x"], "add your folder by --config-dir"),
+        (["--config-dir=no/such"], "--config-dir no/such: no such folder"),
+        (["--config-name=mine"], "--config-name mine: no such file"),
+        (["--cfg", "jobs"], "invalid choice: 'jobs'"),
+        (["--config-name"], "expected one argument"),
+        (["--resolve"], "go with --cfg"),
+    ],
+)
+def test_a_wrong_flag_is_refused(flags: list, said: str) -> None:
+    with pytest.raises(UserError, match=re.escape(said)):
+        run(flags)

@@ -3,6 +3,8 @@
 import pytest
 
 from recurbench.harness.config.compose import compose_jobs
+from recurbench.harness.config.overrides import readable
+from recurbench.harness.config.resolve import resolve
 from recurbench.harness.config.schema import register
 from recurbench.harness.errors import UserError
 
@@ -191,3 +193,78 @@ def test_a_bad_job_in_the_middle_refuses_the_sweep_by_its_override(overrides, be
 
 def test_a_kind_of_sweep_that_the_sweeper_does_not_know_is_refused():
     assert "INTERVAL_SWEEP" in refusal("optimizer.lr=interval(0.1,1)", multirun=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "größe (1).csv",
+            "a=b.csv",
+            "a#b",
+            "don't",
+            'a"b',
+            "(1)",
+            "!&*;<>?^`|\\",
+            "x y",
+            "$x",
+            "a:b",
+        ),
+        *(
+            "1e3",
+            "true",
+            ".5",
+            "007",
+            "1_000",
+        ),  # numbers to Hydra, which would write them otherwise
+    ],
+)
+def test_a_text_is_taken_as_it_is_typed(text):
+    ((composed,), _) = compose_jobs(readable([f"study={text}"], multirun=False), multirun=False)
+    assert resolve(composed).study == text
+
+
+@pytest.mark.parametrize("override", ["optimizer.lr=1e-3", "optimizer.lr=.001"])
+def test_a_number_may_be_written_in_any_way(override):
+    ((composed,), _) = compose_jobs(readable([override], multirun=False), multirun=False)
+    assert resolve(composed).optimizer.lr == 0.001
+
+
+@pytest.mark.parametrize("name", ["a, (b).csv", "a,b.csv", "[1].csv", "choice(1).csv", "it's,.csv"])
+def test_a_file_that_exists_is_meant_by_its_name(name, workplace):
+    (workplace / name).touch()
+    ((composed,), _) = compose_jobs(readable([f"study={name}"], multirun=False), multirun=False)
+    assert composed.study == name
+
+
+def test_files_that_exist_are_swept_over(workplace):
+    for name in ("a (1).csv", "b (2).csv"):
+        (workplace / name).touch()
+    jobs, _ = compose_jobs(readable(["study=a (1).csv,b (2).csv"], multirun=True), multirun=True)
+    assert [job.study for job in jobs] == ["a (1).csv", "b (2).csv"]
+
+
+@pytest.mark.parametrize(
+    ("override", "remedy"),
+    [
+        ("study=a,(b)", "\"study='a,(b)'\""),
+        ("study='open", "\"study='open'\""),
+        ("study=[open", "\"study='[open'\""),
+        ("study=${open", "\"study='${open'\""),
+        ("seed=range(0,", "not ended"),
+        ("cell=gru seed=3", "two overrides in one"),
+        ("study=a\nb", "no line break"),
+        ("study=gr\udcf6", "PYTHONUTF8=1"),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_refused_with_the_remedy(override, remedy):
+    with pytest.raises(UserError) as caught:
+        readable([override], multirun=False)
+    line = str(caught.value)
+    assert line.startswith("cannot read the override: ")
+    assert remedy in line
+    assert "\n" not in line
+
+
+def test_the_folder_of_jobs_stays_the_one_that_the_command_starts_in():
+    assert refusal("hydra.job.chdir=true", multirun=True).startswith("hydra.job.chdir=true: ")

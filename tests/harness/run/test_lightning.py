@@ -11,8 +11,19 @@ from recurbench.harness.run.execute import execute
 from recurbench.harness.run.recorder import Recorder
 
 SLURM = {
-    "SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "sweep", "SLURM_NTASKS": "2", "SLURM_PROCID": "0",
-    "SLURM_LOCALID": "0", "SLURM_NODEID": "0", "SLURM_NODELIST": "here",
+    "SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "sweep", "SLURM_NTASKS": "2", "SLURM_PROCID": "1",
+    "SLURM_LOCALID": "1", "SLURM_NODEID": "0", "SLURM_NODELIST": "here",
+}  # fmt: skip
+SPREAD = {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "x", "MASTER_PORT": "1"}
+CLUSTERS = {
+    "slurm": SLURM,
+    "torchelastic": SPREAD | {"TORCHELASTIC_RUN_ID": "7", "GROUP_RANK": "0"},
+    "kubeflow": SPREAD | {"KUBERNETES_PORT": "tcp://127.0.0.1:443"},
+    "lsf": {
+        "LSB_JOBID": "7", "LSB_DJOB_RANKFILE": "no/such", "LSB_DJOB_NUMPROC": "2",
+        "JSM_NAMESPACE_RANK": "1", "JSM_NAMESPACE_LOCAL_RANK": "1", "JSM_NAMESPACE_SIZE": "2",
+    },
+    "mpi": {"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "1", "PMI_RANK": "1"},
 }  # fmt: skip
 
 
@@ -23,16 +34,19 @@ def slurm(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def test_a_run_in_a_job_of_slurm_is_like_any_other(
-    slurm: None, configure: Callable, small: list, workplace: Path, read_records: Callable
+@pytest.mark.parametrize("variables", CLUSTERS.values(), ids=CLUSTERS)
+def test_a_run_on_a_cluster_is_like_any_other(
+    variables: dict, command: Callable, small: list, read_records: Callable
 ) -> None:
-    assert execute(configure(*small)).status == "completed"
-    (there,) = read_records()
-    for name in SLURM:
-        del os.environ[name]
-    assert execute(configure("rerun=true", *small)).status == "completed"
-    (here,) = read_records()
-    assert there["metrics"] == here["metrics"]
+    """As a program, since Lightning reads some variables when it is imported."""
+    found = []
+    for environment in (variables, {}):
+        done = command("run", "rerun=true", *small, "logger=csv", **environment)
+        assert (done.returncode, done.stderr) == (0, "")
+        (record,) = read_records()
+        logged = Path(record["logger"][0]["directory"]) / "metrics.csv"
+        found.append((record["metrics"], logged.read_text().splitlines()[0]))
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("name", ["SIGUSR1", "SIGUSR2"])

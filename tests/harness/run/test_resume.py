@@ -17,7 +17,7 @@ from recurbench.harness.cli import main
 from recurbench.harness.run.execute import execute
 from recurbench.harness.run.outcome import Outcome
 from recurbench.harness.run.recorder import Recorder
-from recurbench.harness.run.training import PROGRESS
+from recurbench.harness.run.resume import PROGRESS, own_folder
 
 SHORT = [
     "train.max_steps=11", "train.eval_every=3", "train.batch_size=4", "train.save_every=0",
@@ -227,14 +227,17 @@ def test_loggers_are_shown_all_of_the_curve(
     assert {point["step"] for point in record["curve"]} <= steps
 
 
+PROGRAM = [
+    sys.executable, "-m", "recurbench.harness.cli", "run",
+    "logger=none", "task.eval_sequences=20",
+    "train.max_steps=200", "train.eval_every=20", "train.save_every=0",
+]  # fmt: skip
+
+
 def test_a_killed_program_goes_on_by_the_same_command(
     workplace: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    command = [
-        sys.executable, "-m", "recurbench.harness.cli", "run",
-        "logger=none", "task.eval_sequences=20",
-        "train.max_steps=200", "train.eval_every=20", "train.save_every=0",
-    ]  # fmt: skip
+    command = PROGRAM
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         for line in process.stdout:
@@ -250,3 +253,41 @@ def test_a_killed_program_goes_on_by_the_same_command(
     assert record["cost"]["steps"] == 200
     assert main(["show", path.stem]) == 0
     assert f"resumed after step {record['resumed_after']}" in capsys.readouterr().out
+
+
+def test_two_programs_with_one_run_end_well_and_a_killed_third_is_resumed(workplace: Path) -> None:
+    def start(words: str) -> subprocess.Popen[str]:
+        """Stops as soon as it says some words, so that the others find it alive."""
+        process = subprocess.Popen(PROGRAM, stdout=subprocess.PIPE, text=True)
+        assert process.stdout
+        assert any(words in line for line in process.stdout)
+        process.send_signal(signal.SIGSTOP)
+        return process
+
+    with start("step 40/") as killed, start("step 20/") as first:  # in another folder
+        killed.kill()
+        killed.wait()
+        with start("resumes after step ") as second:  # in the folder of the killed one
+            for process in (second, first):
+                process.send_signal(signal.SIGCONT)
+                process.communicate()
+                assert process.returncode == 0
+    (path,) = (workplace / "results/runs").rglob("*.json")
+    assert json.loads(path.read_text())["status"] == "completed"
+    assert list((workplace / "results/unfinished").iterdir()) == []
+
+
+def test_a_folder_goes_to_one_at_a_time_and_the_one_saved_last_first(tmp_path: Path) -> None:
+    run = tmp_path / "unfinished" / "abc"
+    with own_folder(run) as first, own_folder(run) as second, own_folder(run) as third:
+        assert len({first, second, third}) == 3
+        assert first == run
+        for place, time in ((first, 1), (second, 3), (third, 2)):
+            place.mkdir()
+            (place / PROGRESS).touch()
+            os.utime(place / PROGRESS, (time, time))
+        with own_folder(run) as fourth:
+            assert fourth not in (first, second, third)
+        assert all(place.exists() for place in (first, second, third)), "they are in use"
+    with own_folder(run) as again:
+        assert again == first, "the others went with the end of the last one"

@@ -1,7 +1,9 @@
 """wandb shows what the record holds, online or offline, and fails no run."""
 
+import inspect
 import json
 import os
+import re
 import socket
 import struct
 import sys
@@ -11,8 +13,11 @@ from typing import Any
 
 import pytest
 
+from recurbench.harness.errors import UserError
 from recurbench.harness.run.execute import execute
 from recurbench.harness.run.loggers import wandb as wandb_logger
+from recurbench.harness.run.loggers.together import Loggers
+from recurbench.harness.run.loggers.wandb import WandbLogger
 
 
 @pytest.fixture(autouse=True)
@@ -94,13 +99,80 @@ def test_wandb_offline_holds_what_the_record_holds(
     assert exits == [0], "the run must be finished"
 
 
+@pytest.mark.parametrize(
+    "variables",
+    [{}, {"RUN_ID": "x"}, {"RUN_ID": "x", "RESUME": "must"}, {"RESUME": "auto", "SWEEP_ID": "s"}],
+    ids=str,
+)
 def test_the_jobs_of_a_sweep_are_runs_of_their_own(
-    configure: Callable, unlogged: list, read_records: Callable
-) -> None:
+    variables: dict, configure: Callable, unlogged: list, read_records: Callable,
+    workplace: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    for name, value in variables.items():
+        monkeypatch.setenv(f"WANDB_{name}", value)
     for seed in (0, 1):
         execute(configure("logger=wandb", f"seed={seed}", *unlogged))
     directories = {record["logger"][0]["directory"] for record in read_records()}
     assert len(directories) == 2
+    ids = {record["logger"][0]["run_id"] for record in read_records()}
+    assert len(ids) == 2
+    assert "x" not in ids
+    written = {
+        message.run.run_id
+        for file in workplace.rglob("*.wandb")
+        for message in wandb_messages(file)
+        if message.WhichOneof("record_type") == "run"
+    }
+    assert written == ids
+
+
+def test_the_options_of_wandb_are_obeyed(
+    configure: Callable, unlogged: list, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_PROJECT", "theirs")
+    options = ["mode=offline", "tags=[a,b]", "notes=hello", "group=g", "run_name=n", "job_type=j"]
+    added = [f"+logger.wandb.{option}" for option in options]
+    execute(configure("logger=wandb", *added, "logger.wandb.entity=me", *unlogged))
+    (file,) = workplace.rglob("*.wandb")
+    run = next(m.run for m in wandb_messages(file) if m.WhichOneof("record_type") == "run")
+    assert (list(run.tags), run.notes, run.run_group) == (["a", "b"], "hello", "g")
+    assert (run.display_name, run.job_type) == ("n", "j")
+    assert (run.project, run.entity) == ("theirs", "me")
+
+
+def test_a_disabled_wandb_keeps_nothing(
+    configure: Callable, unlogged: list, workplace: Path, read_records: Callable
+) -> None:
+    outcome = execute(configure("logger=wandb", "+logger.wandb.mode=disabled", *unlogged))
+    assert outcome.ok
+    assert outcome.offline is None
+    assert list(workplace.rglob("*.wandb")) == []
+    (record,) = read_records()
+    assert record["logger"] == [{"name": "wandb", "mode": "disabled"}]
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("tag=[a]", "did you mean tags?"),
+        ("name=n", "did you mean run_name?"),
+        ("id=x", "has no option id"),
+        ("resume=must", "has no option resume"),
+        ("mode=on", "did you mean online?"),
+    ],
+)
+def test_an_option_that_wandb_does_not_have_is_refused(
+    option: str, said: str, configure: Callable
+) -> None:
+    with pytest.raises(UserError, match=re.escape(said)):
+        Loggers(configure("logger=wandb", f"+logger.wandb.{option}"))
+
+
+def test_the_options_are_those_of_wandbs_own_start() -> None:
+    import wandb
+
+    ours = set(WandbLogger().options) | {"mode"}
+    assert ours <= set(inspect.signature(wandb.init).parameters)
 
 
 def test_a_failed_run_is_marked_so_in_wandb_too(
