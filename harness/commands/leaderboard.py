@@ -55,10 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(options: argparse.Namespace) -> int:
     """Prints the leaderboard, or writes it to a file."""
-    form = _format(options.format, options.output)
-    view = _view(options)
     if options.output is not None:
         require_place(options.output)
+    form = _format(options.format, options.output)
+    view = _view(options)
     folder = options.records or ResultsFolder(options.results).runs
     runs = filter_of(options).of(load_runs(folder))
     board = build_board(runs, paired=options.paired, studies=options.study)
