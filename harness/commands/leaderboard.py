@@ -7,11 +7,11 @@ from pathlib import Path
 from recurbench.harness.commands.arguments import add_filters, add_results, filter_of, items
 from recurbench.harness.console import complain
 from recurbench.harness.errors import UserError, nearest
-from recurbench.harness.results.archive import read_runs
 from recurbench.harness.results.board import build_board
 from recurbench.harness.results.columns import COLUMNS, Column
 from recurbench.harness.results.export import ENDINGS, FORMATS
 from recurbench.harness.results.folder import ResultsFolder
+from recurbench.harness.results.index import read_runs, uncollected
 from recurbench.harness.results.record import Damaged, write_whole
 from recurbench.harness.results.report import View, as_terminal
 from recurbench.harness.results.runs import Run
@@ -44,7 +44,8 @@ def call(options: argparse.Namespace) -> int:
     form = _format(options.format, options.output)
     view = _view(options)
     folder = options.records or ResultsFolder(options.results).runs
-    board = build_board(filter_of(options).of(load_runs(folder)), paired=options.paired)
+    with uncollected():
+        board = build_board(filter_of(options).of(load_runs(folder)), paired=options.paired)
     if options.output is None:
         sys.stdout.write(FORMATS[form](board, view))
         return 0

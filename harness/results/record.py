@@ -6,9 +6,9 @@ import os
 import stat
 import tempfile
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -24,12 +24,15 @@ LARGEST = 64 << 20
 Status = Literal["completed", "diverged", "failed", "out_of_memory", "timed_out", "killed"]
 STATUSES: tuple[str, ...] = get_args(Status)
 
+Count = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""An integer of 64 bits; a larger one is a mistake, and no float can be made of it."""
+
 Section = dict[str, Any]
-Scores = dict[str, int | float | None]
+Scores = dict[str, Count | float | None]
 """Numbers by their names; null stands for one that is not finite."""
 
 
-class Track(msgspec.Struct, kw_only=True):
+class Track(msgspec.Struct, kw_only=True, gc=False):
     """What must agree for two runs to be comparable.
 
     Attributes:
@@ -48,14 +51,14 @@ class Track(msgspec.Struct, kw_only=True):
     machine: Section | None = None
 
 
-class Entry(msgspec.Struct, kw_only=True):
+class Entry(msgspec.Struct, kw_only=True, gc=False):
     """A cell with the knobs that the user set; a hidden size that a budget solved is none."""
 
     id: str
     label: str
 
 
-class Code(msgspec.Struct, kw_only=True, frozen=True):
+class Code(msgspec.Struct, kw_only=True, gc=False, frozen=True):
     """The versions of all code that determines a result: the harness's protocol, cell and task."""
 
     protocol: int
@@ -63,27 +66,27 @@ class Code(msgspec.Struct, kw_only=True, frozen=True):
     task: str
 
 
-class Primary(msgspec.Struct, kw_only=True):
+class Primary(msgspec.Struct, kw_only=True, gc=False):
     """The metric that ranks."""
 
     name: str
     higher_is_better: bool
 
 
-class Cost(msgspec.Struct, kw_only=True):
+class Cost(msgspec.Struct, kw_only=True, gc=False):
     """What a run cost; evaluation is not counted."""
 
-    parameters: int
-    recurrent_parameters: int
-    state_size: int
-    steps: int
-    tokens: int
+    parameters: Count
+    recurrent_parameters: Count
+    state_size: Count
+    steps: Count
+    tokens: Count
     train_seconds: float
     tokens_per_second: float
-    peak_memory_bytes: int
+    peak_memory_bytes: Count
 
 
-class Environment(msgspec.Struct, kw_only=True):
+class Environment(msgspec.Struct, kw_only=True, gc=False):
     """Where a run happened."""
 
     recurbench: str
@@ -100,7 +103,7 @@ class Environment(msgspec.Struct, kw_only=True):
     git_dirty: bool | None
 
 
-class Failure(msgspec.Struct, kw_only=True):
+class Failure(msgspec.Struct, kw_only=True, gc=False):
     """The error that ended a run."""
 
     type: str
@@ -108,7 +111,7 @@ class Failure(msgspec.Struct, kw_only=True):
     traceback: str
 
 
-class Record(msgspec.Struct, kw_only=True):
+class Record(msgspec.Struct, kw_only=True, gc=False):
     """One run: what was asked for, what came out, what it cost and where it happened.
 
     Attributes:
@@ -163,6 +166,12 @@ class Record(msgspec.Struct, kw_only=True):
             if self.primary.name not in self.metrics.get(split, {}):
                 raise ValueError(f"completed, but metrics.{split} lacks {self.primary.name}")
 
+    @property
+    def finished(self) -> float:
+        """When it ended, in seconds since 1970; a time without an offset is taken as UTC."""
+        time = datetime.fromisoformat(self.finished_at)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+
     def score(self, split: str) -> float | None:
         """The primary metric on a split; None if the run did not get there or it is not finite."""
         if self.status != "completed" or self.primary is None:
@@ -193,27 +202,28 @@ _VERSION = msgspec.json.Decoder(dict[str, Any])
 _RECORD = msgspec.json.Decoder(Record)
 
 
-def decode(content: bytes, path: Path) -> Record | Damaged:
+def decode(content: bytes, path: str | Path) -> Record | Damaged:
     """The record that some JSON holds, or what is wrong with it, named by key; `path` is said."""
     try:
         return _check_version(_RECORD.decode(content))
     except msgspec.ValidationError as error:
-        return Damaged(path, _other_version(content) or _reason(error))
+        return Damaged(Path(path), _other_version(content) or _reason(error))
     except (msgspec.DecodeError, RecursionError) as error:
-        return Damaged(path, f"not JSON: {error}")
+        return Damaged(Path(path), f"not JSON: {error}")
 
 
-def read(path: Path) -> Record | Damaged:
+def read(path: str | Path) -> Record | Damaged:
     """Reads one record, or says what is wrong with its file."""
     try:
-        found = path.stat()
+        found = os.stat(path)
         if not stat.S_ISREG(found.st_mode):
-            return Damaged(path, "not a file")
+            return Damaged(Path(path), "not a file")
         if found.st_size > LARGEST:
-            return Damaged(path, f"{found.st_size:,} bytes are too many for a record")
-        return decode(path.read_bytes(), path)
+            return Damaged(Path(path), f"{found.st_size:,} bytes are too many for a record")
+        with open(path, "rb", buffering=0) as file:
+            return decode(file.read(), path)
     except OSError as error:
-        return Damaged(path, error.strerror or str(error))
+        return Damaged(Path(path), error.strerror or str(error))
 
 
 def write(path: Path, record: Record) -> None:
