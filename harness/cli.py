@@ -12,7 +12,10 @@ from recurbench.harness import commands
 from recurbench.harness.console import complain
 from recurbench.harness.errors import UserError
 
-ORDER = ("run", "leaderboard", "list", "show", "check", "new", "generate")
+ORDER = (
+    "run", "leaderboard", "runs", "show", "list", "check", "new", "generate", "merge", "archive",
+    "publish",
+)  # fmt: skip
 """How the help lists them; others follow by name."""
 
 
@@ -36,10 +39,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _protected(arguments: list[str]) -> list[str]:
-    """The arguments of `run` behind `--`: they are Hydra's, flags too, but for a plea for help."""
+    """The arguments so that argparse takes no value for an option of its own.
+
+    Those of `run` stand behind `--`: they are Hydra's, flags too, but for a plea for help. The
+    value of `--sort` may begin with `-`.
+    """
     if arguments[:1] == ["run"] and not {"-h", "--help"} & set(arguments):
         return ["run", "--", *arguments[1:]]
-    return arguments
+    joined = list(arguments)
+    while "--sort" in joined[:-1]:
+        place = joined.index("--sort")
+        joined[place : place + 2] = [f"--sort={joined[place + 1]}"]
+    return joined
 
 
 def parser() -> argparse.ArgumentParser:

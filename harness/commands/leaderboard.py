@@ -4,13 +4,18 @@ import argparse
 import sys
 from pathlib import Path
 
-from recurbench.harness.commands.arguments import add_filters, add_results, filter_of, items
+from recurbench.harness.commands.arguments import (
+    add_filters,
+    add_records,
+    filter_of,
+    items,
+    records_of,
+)
 from recurbench.harness.console import complain
 from recurbench.harness.errors import UserError, nearest
 from recurbench.harness.results.board import build_board
 from recurbench.harness.results.columns import COLUMNS, Column
 from recurbench.harness.results.export import ENDINGS, FORMATS
-from recurbench.harness.results.folder import ResultsFolder
 from recurbench.harness.results.index import read_runs, uncollected
 from recurbench.harness.results.record import Damaged, write_whole
 from recurbench.harness.results.report import View, as_terminal
@@ -35,17 +40,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", help=f"{', '.join(FORMATS)}; by default what the file's ending says"
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="write to a file")
-    parser.add_argument("--records", type=Path, metavar="DIR", help="default: <results>/runs")
-    add_results(parser)
+    add_records(parser)
 
 
 def call(options: argparse.Namespace) -> int:
     """Prints the leaderboard, or writes it to a file."""
     form = _format(options.format, options.output)
     view = _view(options)
-    folder = options.records or ResultsFolder(options.results).runs
     with uncollected():
-        board = build_board(filter_of(options).of(load_runs(folder)), paired=options.paired)
+        runs = filter_of(options).of(load_runs(records_of(options)))
+        board = build_board(runs, paired=options.paired)
     if options.output is None:
         sys.stdout.write(FORMATS[form](board, view))
         return 0

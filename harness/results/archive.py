@@ -80,12 +80,21 @@ def read_archive(path: str | Path, holding: bytes = b"") -> Iterator[Record | Da
 
 def write_archive(path: Path, records: Iterable[Record]) -> None:
     """Packs records, sorted; the same records give the same bytes, whenever and in what order."""
-    ordered = sorted(records, key=lambda r: (r.task["name"], r.cell["name"], r.run_id))
+    write_whole(path, packed(encode(record) for record in sorted(records, key=order)))
+
+
+def packed(lines: Iterable[bytes]) -> bytes:
+    """The content of an archive; its header says neither when it was made nor how it was named."""
     content = io.BytesIO()
     with gzip.GzipFile(filename="", fileobj=content, mode="wb", mtime=0) as file:
-        for record in ordered:
-            file.write(encode(record) + b"\n")
-    write_whole(path, content.getvalue())
+        for line in lines:
+            file.write(line + b"\n")
+    return content.getvalue()
+
+
+def order(record: Record) -> tuple[str, str, str]:
+    """The order of records in an archive."""
+    return record.task["name"], record.cell["name"], record.run_id
 
 
 def rank(record: Record) -> tuple[bool, float, bytes]:

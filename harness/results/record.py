@@ -154,8 +154,8 @@ class Record(msgspec.Struct, kw_only=True, gc=False):
         for name in ("cell", "task"):
             if not isinstance(getattr(self, name).get("name"), str):
                 raise ValueError(f"{name} has no name")
-        for moment in (self.started_at, self.finished_at):
-            datetime.fromisoformat(moment)
+        for text in (self.started_at, self.finished_at):
+            moment(text)
         if self.status == "completed":
             self._require_scores()
 
@@ -168,9 +168,8 @@ class Record(msgspec.Struct, kw_only=True, gc=False):
 
     @property
     def finished(self) -> float:
-        """When it ended, in seconds since 1970; a time without an offset is taken as UTC."""
-        time = datetime.fromisoformat(self.finished_at)
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+        """When it ended, in seconds since 1970."""
+        return moment(self.finished_at).timestamp()
 
     def score(self, split: str) -> float | None:
         """The primary metric on a split; None if the run did not get there or it is not finite."""
@@ -185,6 +184,18 @@ class Damaged:
 
     path: Path
     reason: str
+
+
+def moment(text: str) -> datetime:
+    """A time as records hold it; one without an offset is taken as UTC.
+
+    Raises:
+        ValueError: it is none, or so far away that other time zones have no such year.
+    """
+    time = datetime.fromisoformat(text)
+    if not 1 < time.year < 9999:
+        raise ValueError(f"{text} is out of range")
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def digest(parts: Any) -> str:

@@ -96,11 +96,12 @@ def run_job(composed: DictConfig) -> float | None:
     Returns:
         The validation score, for sweepers that search by it.
     """
+    running = HydraConfig.get()
+    composed.study = composed.study or running.runtime.choices.get("experiment")
     try:
         outcome = execute(resolve(composed))
     except UserError as error:
         outcome = Outcome("refused", str(error))
-    running = HydraConfig.get()
     if running.mode == RunMode.MULTIRUN:
         say(outcome.line)
         folder = _outcomes(composed.results_dir, composed.sweep)

@@ -52,7 +52,7 @@ class WandbLogger(Logger):
             x_disable_stats=True,  # its system monitor would take time from the run
         )
         run.results_dir.mkdir(parents=True, exist_ok=True)
-        mode: Any = os.environ.get("WANDB_MODE") or _mode()
+        mode: Any = os.environ.get("WANDB_MODE") or usual_mode()
         try:
             self._run = wandb.init(mode=mode, **arguments)
         except Exception as error:
@@ -80,7 +80,7 @@ class WandbLogger(Logger):
             self._run.finish(exit_code=0 if completed else 1)
 
 
-def _mode() -> str:
+def usual_mode() -> str:
     """`online` for a user who is logged in while the server answers; never asks for anything.
 
     wandb itself waits for a silent server at the start, at the end and when the program exits, half
