@@ -118,7 +118,7 @@ class Index:
                 else:
                     _discard(path)
 
-    def read(self, entry: os.DirEntry[str], name: bytes) -> Iterator[Run | Damaged]:
+    def read(self, entry: os.DirEntry[str], name: bytes) -> list[Run | Damaged]:
         """The runs of a file or an archive, which is read only if it is not known.
 
         Args:
@@ -128,21 +128,23 @@ class Index:
         mark = _mark(entry)
         known = self._known.get(name)
         if known is not None and known[0] == mark:
-            del self._known[name]
-            yield from (self._run(flat, entry.path) for flat in known[1])
-            return
+            with suppress(KeyError):  # of a setting that is missing: the file is read
+                runs: list[Run | Damaged] = [self._run(flat, entry.path) for flat in known[1]]
+                del self._known[name]
+                return runs
         flats = []
-        whole = True
+        read: list[Run | Damaged] = []
         for found in read_file(entry.path):
             if isinstance(found, Damaged):
-                whole = False
-                yield found
+                read.append(found)
             else:
                 flats.append(self._flat(run_of(found, entry.path)))
-                yield self._run(flats[-1], entry.path)
+                read.append(self._run(flats[-1], entry.path))
         # What is damaged is read again the next time, and named again.
+        whole = len(flats) == len(read)
         if self._path is not None and whole and mark is not None and not _is_fresh(mark):
             self._read[name] = mark, flats
+        return read
 
     def save(self) -> None:
         """Adds what was read and takes out what has gone, if the index can be written."""
@@ -166,10 +168,8 @@ class Index:
         self._settings = dict(zip(numbers, decoded, strict=True))
         self._ids = dict(zip(contents, numbers, strict=True))
         self._kept = set(numbers)
-        for (name, *mark, _), found in zip(files, flats, strict=True):
-            # A run whose setting is missing is in doubt, and its file is read.
-            if all(flat.setting in self._kept for flat in found):
-                self._known[name] = (mark[0], mark[1], mark[2]), found
+        pairs = zip(files, flats, strict=True)
+        self._known = {row[0]: (row[1:4], found) for row, found in pairs}
 
     def _write(self, database: sqlite3.Connection) -> None:
         database.execute("BEGIN IMMEDIATE")
@@ -240,8 +240,10 @@ def _joined(items: list[bytes]) -> bytes:
 
 def _weight(entry: os.DirEntry[str]) -> int:
     """About how many records there are in a file."""
+    if not entry.name.endswith(ENDING):
+        return 1
     mark = _mark(entry)
-    return mark[2] // PACKED if mark and entry.name.endswith(ENDING) else 1
+    return mark[2] // PACKED if mark else 0
 
 
 def _mark(entry: os.DirEntry[str]) -> Mark | None:

@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean
 from typing import Any
 
@@ -24,12 +25,12 @@ class Trial:
     runs: list[Run]
     failed: list[Run]
 
-    @property
+    @cached_property
     def val(self) -> float:
         """Mean validation score over its seeds; NaN without a run."""
         return _mean(self.runs, "val")
 
-    @property
+    @cached_property
     def test(self) -> float:
         """Mean test score over its seeds; NaN without a run."""
         return _mean(self.runs, "test")

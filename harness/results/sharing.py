@@ -84,7 +84,8 @@ def merge(sources: Iterable[Path], into: ResultsFolder) -> Merged:
 def pack(folder: Path, output: Path) -> Iterator[Path | Damaged]:
     """Packs the records of a folder by their studies, `STUDY.jsonl.gz`.
 
-    What such an archive holds already stays in it. Of different records of one run the completed one is packed, then the later one.
+    What such an archive holds already stays in it. Of different records of one run the completed
+    one is packed, then the later one.
 
     Returns:
         The archives that changed or are new, and what held no record.
