@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recurbench.harness.results.archive import read_runs
+from recurbench.harness.results.index import read_runs
 from recurbench.harness.results.rows import Row as Ranked
 from recurbench.harness.results.runs import Run
 from recurbench.harness.results.tracks import Track, build_tracks

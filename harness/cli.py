@@ -13,7 +13,10 @@ from recurbench.harness.console import CLOSED, OutputLost, complain, flush, lost
 from recurbench.harness.errors import UserError
 from recurbench.harness.results.plain import LINE, plain
 
-ORDER = ("run", "leaderboard", "list", "show", "check", "new", "generate")
+ORDER = (
+    "run", "leaderboard", "runs", "show", "list", "check", "new", "generate", "merge", "archive",
+    "publish",
+)  # fmt: skip
 """How the help lists them; others follow by name."""
 
 
@@ -55,17 +58,18 @@ def _call(arguments: list[str]) -> int:
 
 
 def _protected(arguments: list[str]) -> list[str]:
-    """Arguments as argparse takes them.
+    """The arguments so that argparse takes no value for an option of its own.
 
-    Those of `run` stand behind `--`: they are Hydra's, flags too, but for a plea for help.
+    Those of `run` stand behind `--`: they are Hydra's, flags too, but for a plea for help. The
+    value of `--sort` may begin with `-`.
     """
     if arguments[:1] == ["run"] and not {"-h", "--help"} & set(arguments):
         return ["run", "--", *arguments[1:]]
-    if "--sort" in arguments[:-1]:  # argparse would take the value `-test` for an option
-        place = arguments.index("--sort")
-        joined = f"--sort={arguments[place + 1]}"
-        return [*arguments[:place], joined, *arguments[place + 2 :]]
-    return arguments
+    joined = list(arguments)
+    while "--sort" in joined[:-1]:
+        place = joined.index("--sort")
+        joined[place : place + 2] = [f"--sort={joined[place + 1]}"]
+    return joined
 
 
 def parser() -> argparse.ArgumentParser:

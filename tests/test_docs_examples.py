@@ -135,6 +135,28 @@ def test_the_launcher_preset_of_the_page_starts_a_sweep(
     assert {record["seed"] for record in read_records()} == {0, 1}
 
 
+def test_shared_results_are_listed_joined_packed_and_drawn_as_the_page_shows(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    page = "how-to/share-results.md"
+    demo = ROOT / "results" / "reference" / "demo.jsonl.gz"
+    for folder in ("results", "laptop/results", "cluster/results"):
+        place = Path(folder, "runs", "demo.jsonl.gz")
+        place.parent.mkdir(parents=True)
+        shutil.copy(demo, place)
+    for arguments in commands(page):
+        if arguments[0] != "publish":  # has tests of its own, which wait for wandb
+            assert main([a.replace("mine", "demo") for a in arguments]) == 0, arguments
+    said = capsys.readouterr().out
+    assert "results: 0 added, 80 there already" in said
+    assert Path("shared/demo.jsonl.gz").read_bytes() == demo.read_bytes()
+    (code,) = blocks(page, "python")
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    exec(compile(code, page, "exec"), {})
+    assert re.search(r"copying +attention_gru +0.9768", capsys.readouterr().out)
+    assert Path("curves.png").read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of the code, which a test may edit."""

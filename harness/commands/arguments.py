@@ -6,11 +6,24 @@ from pathlib import Path
 
 from recurbench.harness.errors import UserError
 from recurbench.harness.results.board import Filter
+from recurbench.harness.results.folder import ResultsFolder
 
 
 def add_results(parser: argparse.ArgumentParser) -> None:
     """Adds `--results DIR`."""
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
+
+
+def add_records(parser: argparse.ArgumentParser) -> None:
+    """Adds `--records DIR` and `--results DIR`, by which records are found."""
+    parser.add_argument("--records", type=Path, metavar="DIR", help="default: <results>/runs")
+    add_results(parser)
+
+
+def records_of(options: argparse.Namespace) -> Path:
+    """The folder of records that the arguments of `add_records` name."""
+    records: Path | None = options.records
+    return records or ResultsFolder(options.results).runs
 
 
 def add_filters(parser: argparse.ArgumentParser) -> None:

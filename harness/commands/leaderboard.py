@@ -7,18 +7,18 @@ from pathlib import Path
 
 from recurbench.harness.commands.arguments import (
     add_filters,
-    add_results,
+    add_records,
     filter_of,
     items,
+    records_of,
     require_place,
 )
 from recurbench.harness.console import complain
 from recurbench.harness.errors import UserError, nearest
-from recurbench.harness.results.archive import read_runs
 from recurbench.harness.results.board import build_board
 from recurbench.harness.results.columns import COLUMNS, Column
 from recurbench.harness.results.export import ENDINGS, FORMATS
-from recurbench.harness.results.folder import ResultsFolder
+from recurbench.harness.results.index import read_runs, uncollected
 from recurbench.harness.results.plain import LINE, plain
 from recurbench.harness.results.record import Damaged, write_whole
 from recurbench.harness.results.report import View, as_terminal
@@ -49,8 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", help=f"{', '.join(FORMATS)}; by default what the file's ending says"
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="write to a file")
-    parser.add_argument("--records", type=Path, metavar="DIR", help="default: <results>/runs")
-    add_results(parser)
+    add_records(parser)
 
 
 def call(options: argparse.Namespace) -> int:
@@ -59,9 +58,9 @@ def call(options: argparse.Namespace) -> int:
         require_place(options.output)
     form = _format(options.format, options.output)
     view = _view(options)
-    folder = options.records or ResultsFolder(options.results).runs
-    runs = filter_of(options).of(load_runs(folder))
-    board = build_board(runs, paired=options.paired, studies=options.study)
+    with uncollected():
+        runs = filter_of(options).of(load_runs(records_of(options)))
+        board = build_board(runs, paired=options.paired, studies=options.study)
     if options.paired and not any(map(_pairable, board.tracks)):
         raise UserError("--paired: no two entries of a track have two seeds in common")
     if options.output is None:

@@ -12,12 +12,16 @@ from rich.table import Column, Table
 from recurbench.harness.commands.arguments import add_results, add_run_id
 from recurbench.harness.console import as_override
 from recurbench.harness.errors import UserError, nearest
-from recurbench.harness.results.archive import find
+from recurbench.harness.results.archive import places, read_places
+from recurbench.harness.results.curve import draw_curve
 from recurbench.harness.results.folder import ResultsFolder
 from recurbench.harness.results.plain import LINE, plain
 from recurbench.harness.results.record import Damaged, Record
 
 HELP = "one run's record"
+
+CANDIDATES = 10
+"""Runs that are named at most when several, or none, are meant."""
 
 SECTIONS = ("task", "cell", "model", "optimizer", "train", "budget", "cost", "code", "environment")
 
@@ -38,19 +42,26 @@ def call(options: argparse.Namespace) -> int:
 
 
 def find_record(folder: Path, prefix: str) -> Record:
-    """The one record whose run id starts with a prefix.
+    """The record of the run that has an id, or that alone has an id which begins like this.
 
     Raises:
         UserError: there is none, there are several, or its file is damaged.
     """
-    found = find(folder, prefix)
+    found = places(folder, prefix)
+    if prefix in found:
+        found = {prefix: found[prefix]}
     if not found:
-        known = list(find(folder, ""))
-        near = nearest(prefix, known) if len(known) <= 8 else f" (of {len(known)} runs)"
+        known = places(folder, "")
+        near = nearest(prefix, known) if len(known) <= CANDIDATES else f" (of {len(known)} runs)"
         raise UserError(f"run id {prefix}: no such run in {folder}{near}")
     if len(found) > 1:
-        raise UserError(f"run id {prefix}: fits {', '.join(found)}")
-    (record,) = found.values()
+        shown = ", ".join(sorted(found)[:CANDIDATES])
+        more = f" and {len(found) - CANDIDATES} more" if len(found) > CANDIDATES else ""
+        raise UserError(f"run id {prefix}: fits {shown}{more}")
+    ((run_id, paths),) = found.items()
+    record = read_places(paths, run_id)
+    if record is None:
+        raise UserError(f"run id {run_id}: its record has gone from {folder}")
     if isinstance(record, Damaged):
         raise UserError(f"{record.path}: damaged record: {record.reason}")
     return record
@@ -69,6 +80,8 @@ def print_record(record: Record) -> None:
         console.print(f"interrupted, and resumed after step {record.resumed_after}")
     if record.metrics and record.primary:
         console.print(_metrics(record, record.primary.name, console.width))
+    if curve := draw_curve(record, console.width, console.encoding):
+        console.print(curve, markup=False, soft_wrap=True)
     for name in SECTIONS:
         options = _options(msgspec.to_builtins(getattr(record, name)) or {})
         console.print(f"[bold]{name:<12}[/] {_safe(options)}", soft_wrap=True)

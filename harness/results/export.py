@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -19,12 +19,18 @@ ENTRY = (
     "parameters", "recurrent_parameters", "state_size", "train_seconds", "tokens_per_second",
     "peak_memory_bytes", "machine",
 )  # fmt: skip
+TABLE = ("track", "task", "settings", "metric", "kind", *ENTRY)
 RUN = ("run_id", "seed", "val", "test", "machine", "commit", "record")
 
 
 def as_csv(board: Board, view: View) -> str:
     """A line per entry and per reference, numbers in full."""
-    found = []
+    return to_csv(TABLE, table(board))
+
+
+def table(board: Board) -> list[dict[str, Any]]:
+    """Entries and references by the columns of `TABLE`."""
+    found: list[dict[str, Any]] = []
     for track in board.tracks:
         shared = _shared(board, track)
         found += [shared | {"kind": "entry"} | _entry(row) for row in track.entries]
@@ -32,7 +38,7 @@ def as_csv(board: Board, view: View) -> str:
             shared | {"kind": "reference", "label": name, "test": value}
             for name, value in track.references.items()
         ]
-    return _csv(("track", "task", "settings", "metric", "kind", *ENTRY), found)
+    return found
 
 
 def as_runs(board: Board, view: View) -> str:
@@ -43,7 +49,7 @@ def as_runs(board: Board, view: View) -> str:
         for row in track.entries
         for run in row.runs
     ]
-    return _csv(("track", "task", "settings", "metric", "label", "cell", "lr", *RUN), found)
+    return to_csv(("track", "task", "settings", "metric", "label", "cell", "lr", *RUN), found)
 
 
 def as_json(board: Board, view: View) -> str:
@@ -92,7 +98,8 @@ def _entry(row: Row) -> dict[str, Any]:
     }
 
 
-def _csv(columns: tuple[str, ...], found: Iterable[dict[str, Any]]) -> str:
+def to_csv(columns: Sequence[str], found: Iterable[dict[str, Any]]) -> str:
+    """Lines by their columns; no text in them is a formula to a spreadsheet."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()

@@ -1,5 +1,7 @@
 """Where everything lies in a results folder."""
 
+import hashlib
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +25,14 @@ class ResultsFolder:
         """The records, in files or archives."""
         return self.root / "runs"
 
+    @property
+    def archives(self) -> Path:
+        """The archives of all records; outside of `runs`, where every run would be read twice."""
+        return self.root / "archives"
+
     def record(self, task: str, cell: str, run_id: str) -> Path:
         """The file of a run's record."""
-        return self.runs / task / cell / f"{run_id}.json"
+        return self.runs / safe_name(task) / safe_name(cell) / f"{safe_name(run_id)}.json"
 
     def picture(self, record: Path, name: str) -> Path:
         """A picture that belongs to a record, beside it."""
@@ -46,6 +53,20 @@ class ResultsFolder:
     def outcomes(self, sweep: str) -> Path:
         """The folder in which the jobs of a sweep leave their outcomes."""
         return self.root / "sweeps" / sweep / "outcomes"
+
+
+def safe_name(name: str) -> str:
+    """A name as it may stand in a path, on any system and whoever chose it.
+
+    A plain name stays as it is. Of another one the odd characters are replaced, and a hash tells it
+    from those that look alike then.
+    """
+    kept = re.sub(r"[^A-Za-z0-9._+=, -]", "_", name)[:100].strip(". ")
+    reserved = re.match(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", kept, re.IGNORECASE)
+    if kept == name and kept and not reserved:
+        return name
+    code = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
+    return f"_{kept}-{code}"
 
 
 def make_writable(folder: Path) -> None:

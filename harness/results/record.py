@@ -7,7 +7,7 @@ import os
 import stat
 import tempfile
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
@@ -45,7 +45,7 @@ Scores = dict[str, Integer | float | None]
 """Numbers by their names; null stands for one that is not finite."""
 
 
-class Track(msgspec.Struct, kw_only=True):
+class Track(msgspec.Struct, kw_only=True, gc=False):
     """What must agree for two runs to be comparable.
 
     Attributes:
@@ -64,14 +64,14 @@ class Track(msgspec.Struct, kw_only=True):
     machine: Section | None = None
 
 
-class Entry(msgspec.Struct, kw_only=True):
+class Entry(msgspec.Struct, kw_only=True, gc=False):
     """A cell with the knobs that the user set; a hidden size that a budget solved is none."""
 
     id: str
     label: str
 
 
-class Code(msgspec.Struct, kw_only=True, frozen=True):
+class Code(msgspec.Struct, kw_only=True, gc=False, frozen=True):
     """The versions of all code that determines a result: the harness's protocol, cell and task."""
 
     protocol: Count
@@ -79,14 +79,14 @@ class Code(msgspec.Struct, kw_only=True, frozen=True):
     task: str
 
 
-class Primary(msgspec.Struct, kw_only=True):
+class Primary(msgspec.Struct, kw_only=True, gc=False):
     """The metric that ranks."""
 
     name: str
     higher_is_better: bool
 
 
-class Cost(msgspec.Struct, kw_only=True):
+class Cost(msgspec.Struct, kw_only=True, gc=False):
     """What a run cost; evaluation is not counted."""
 
     parameters: Count
@@ -99,7 +99,7 @@ class Cost(msgspec.Struct, kw_only=True):
     peak_memory_bytes: Count
 
 
-class Environment(msgspec.Struct, kw_only=True):
+class Environment(msgspec.Struct, kw_only=True, gc=False):
     """Where a run happened."""
 
     recurbench: str
@@ -116,7 +116,7 @@ class Environment(msgspec.Struct, kw_only=True):
     git_dirty: bool | None
 
 
-class Failure(msgspec.Struct, kw_only=True):
+class Failure(msgspec.Struct, kw_only=True, gc=False):
     """The error that ended a run."""
 
     type: str
@@ -124,7 +124,7 @@ class Failure(msgspec.Struct, kw_only=True):
     traceback: str
 
 
-class Record(msgspec.Struct, kw_only=True):
+class Record(msgspec.Struct, kw_only=True, gc=False):
     """One run: what was asked for, what came out, what it cost and where it happened.
 
     Attributes:
@@ -169,7 +169,7 @@ class Record(msgspec.Struct, kw_only=True):
                 raise ValueError(f"{name}.name: expected str")
         for name in ("started_at", "finished_at"):
             try:
-                datetime.fromisoformat(getattr(self, name))
+                moment(getattr(self, name))
             except ValueError as error:
                 raise ValueError(f"{name}: no time: {error}") from error
         if self.status == "completed":
@@ -184,6 +184,11 @@ class Record(msgspec.Struct, kw_only=True):
                     f"completed, but metrics.{split} lacks {self.primary.name}, its primary.name"
                 )
 
+    @property
+    def finished(self) -> float:
+        """When it ended, in seconds since 1970."""
+        return moment(self.finished_at).timestamp()
+
     def score(self, split: str) -> float | None:
         """The primary metric on a split; None if the run did not get there or it is not finite."""
         if self.status != "completed" or self.primary is None:
@@ -197,6 +202,18 @@ class Damaged:
 
     path: Path
     reason: str
+
+
+def moment(text: str) -> datetime:
+    """A time as records hold it; one without an offset is taken as UTC.
+
+    Raises:
+        ValueError: it is none, or so far away that other time zones have no such year.
+    """
+    time = datetime.fromisoformat(text)
+    if not 1 < time.year < 9999:
+        raise ValueError(f"{text} is out of range")
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def digest(parts: Any) -> str:
@@ -220,30 +237,31 @@ _VERSION = msgspec.json.Decoder(_Version)
 _RECORD = msgspec.json.Decoder(Record)
 
 
-def decode(content: bytes, path: Path) -> Record | Damaged:
+def decode(content: bytes, path: str | Path) -> Record | Damaged:
     """The record that some JSON holds, or what is wrong with it, named by key; `path` is said."""
     content = content.removeprefix(codecs.BOM_UTF8)
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return Damaged(path, "not JSON: this is UTF-16; save it as UTF-8")
+        return Damaged(Path(path), "not JSON: this is UTF-16; save it as UTF-8")
     try:
         return _check_version(_RECORD.decode(content))
     except msgspec.ValidationError as error:
-        return Damaged(path, _other_version(content) or explain(error, content, Record))
+        return Damaged(Path(path), _other_version(content) or explain(error, content, Record))
     except NOT_JSON as error:
-        return Damaged(path, not_json(error, content))
+        return Damaged(Path(path), not_json(error, content))
 
 
-def read(path: Path) -> Record | Damaged:
+def read(path: str | Path) -> Record | Damaged:
     """Reads one record, or says what is wrong with its file."""
     try:
-        found = path.stat()
+        found = os.stat(path)
         if not stat.S_ISREG(found.st_mode):
-            return Damaged(path, "not a file")
+            return Damaged(Path(path), "not a file")
         if found.st_size > LARGEST:
-            return Damaged(path, f"{found.st_size:,} bytes are too many for a record")
-        return decode(path.read_bytes(), path)
+            return Damaged(Path(path), f"{found.st_size:,} bytes are too many for a record")
+        with open(path, "rb", buffering=0) as file:
+            return decode(file.read(), path)
     except OSError as error:
-        return Damaged(path, error.strerror or str(error))
+        return Damaged(Path(path), error.strerror or str(error))
 
 
 def write(path: Path, record: Record) -> None:

@@ -1,6 +1,5 @@
 """What a board needs of a record: all but its curve, its further metrics and its traceback."""
 
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +15,6 @@ from recurbench.harness.results.record import (
     Section,
     Status,
     Track,
-    digest,
 )
 
 LARGEST_SCORE = 1e150
@@ -46,10 +44,10 @@ class Setting(msgspec.Struct, kw_only=True, dict=True):
     @cached_property
     def trial(self) -> str:
         """What tells its optimizer setting from others; the order of options does not."""
-        return digest(self.optimizer)
+        return msgspec.json.encode(self.optimizer, order="sorted").decode()
 
 
-class Run(msgspec.Struct, kw_only=True):
+class Run(msgspec.Struct, kw_only=True, gc=False):
     """One run, as a board counts it.
 
     Attributes:
@@ -73,7 +71,12 @@ class Run(msgspec.Struct, kw_only=True):
     @property
     def scored(self) -> bool:
         """Whether it completed, and with finite scores."""
-        return self.score("val") is not None and self.score("test") is not None
+        scores = self.scores
+        return (
+            self.status == "completed"
+            and scores.get("val") is not None
+            and scores.get("test") is not None
+        )
 
     def score(self, split: str) -> float | None:
         """The primary metric on a split; None if the run did not get there or it is not finite."""
@@ -106,7 +109,7 @@ def run_of(record: Record, place: str) -> Run:
         status=record.status,
         seed=record.seed,
         study=record.study,
-        finished=_seconds(record.finished_at),
+        finished=record.finished,
         scores=_primary_scores(record),
         cost=record.cost,
         failure=_failure(record),
@@ -122,11 +125,6 @@ def _primary_scores(record: Record) -> dict[str, Any]:
 
 def _finite(score: float | None) -> float | None:
     return score if score is not None and abs(score) <= LARGEST_SCORE else None
-
-
-def _seconds(moment: str) -> float:
-    time = datetime.fromisoformat(moment)
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 def _failure(record: Record) -> str | None:

@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean
 from typing import Any
 
@@ -24,12 +25,12 @@ class Trial:
     runs: list[Run]
     failed: list[Run]
 
-    @property
+    @cached_property
     def val(self) -> float:
         """Mean validation score over its seeds; NaN without a run."""
         return _mean(self.runs, "val")
 
-    @property
+    @cached_property
     def test(self) -> float:
         """Mean test score over its seeds; NaN without a run."""
         return _mean(self.runs, "test")
@@ -59,15 +60,13 @@ def count(runs: Iterable[Run]) -> Counted:
         by_trial[run.setting.trial][run.seed].append(run)
     trials, repeated = [], 0
     for by_seed in by_trial.values():
-        taken = [_preferred(same) for _, same in sorted(by_seed.items())]
-        repeated += sum(len(same) - 1 for same in by_seed.values())
-        trials.append(
-            Trial(
-                taken[0].setting.optimizer,
-                [run for run in taken if run.scored],
-                [run for run in taken if not run.scored],
-            )
-        )
+        taken = [_preferred(by_seed[seed]) for seed in sorted(by_seed)]
+        repeated += sum(map(len, by_seed.values())) - len(taken)
+        scored: list[Run] = []
+        failed: list[Run] = []
+        for run in taken:
+            (scored if run.scored else failed).append(run)
+        trials.append(Trial(taken[0].setting.optimizer, scored, failed))
     return Counted(sorted(trials, key=_order), repeated)
 
 
@@ -134,6 +133,8 @@ def _identity(run: Run) -> tuple[Any, ...]:
 
 
 def _preferred(same: Sequence[Run]) -> Run:
+    if len(same) == 1:
+        return same[0]
     in_order = sorted(same, key=lambda run: (run.run_id, run.place))
     return max(in_order, key=lambda run: (run.scored, run.finished))
 

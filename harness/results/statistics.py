@@ -102,14 +102,30 @@ def correlation(entries: Sequence[Seeded]) -> float | None:
     """
     import numpy as np
 
-    found = []
-    for number, one in enumerate(entries):
-        for other in entries[number + 1 :]:
-            seeds = one.keys() & other.keys()
-            x, y = ([scores[seed] for seed in seeds] for scores in (one, other))
-            if len(seeds) >= 3 and len(set(x)) > 1 and len(set(y)) > 1:
-                found.append(float(np.corrcoef(x, y)[0, 1]))
+    by_seeds: dict[tuple[int, ...], list[Seeded]] = {}
+    for scores in entries:
+        by_seeds.setdefault(tuple(sorted(scores)), []).append(scores)
+    groups = list(by_seeds.items())
+    found: list[float] = []
+    for number, (seeds, group) in enumerate(groups):
+        for others, other in groups[number:]:
+            common = sorted(set(seeds) & set(others))
+            if len(common) >= 3:
+                table = _directions(group, common) @ _directions(other, common).T
+                pairs = table[np.triu_indices(len(table), 1)] if other is group else table.ravel()
+                found += pairs.tolist()
     return fmean(found) if found else None
+
+
+def _directions(group: Sequence[Seeded], seeds: Sequence[int]) -> "NDArray[np.float64]":
+    """Scores around their mean, scaled to the length one; without entries that score the same."""
+    import numpy as np
+
+    scores = np.array([[entry[seed] for seed in seeds] for entry in group])
+    scores = scores[np.ptp(scores, axis=1) > 0]
+    around = scores - scores.mean(axis=1, keepdims=True)
+    scaled: NDArray[np.float64] = around / np.linalg.norm(around, axis=1, keepdims=True)
+    return scaled
 
 
 def _welch(

@@ -121,15 +121,23 @@ def _usual_primary(runs: list[Run]) -> Primary | None:
 def _older(runs: list[Run]) -> set[tuple[str, Code]]:
     """The entries and codes after which newer code has been run, of the same track or cell."""
     scored = [run for run in runs if run.scored]  # a failed run makes no other one older
-    in_order = sorted(scored or runs, key=lambda run: (run.finished, run.run_id))
-    shared = in_order[-1].setting.code
-    newest = {run.setting.entry.id: run.setting.code.cell for run in in_order}
+    latest: dict[str, Run] = {}
+    for run in scored or runs:
+        other = latest.setdefault(run.setting.entry.id, run)
+        if _moment(run) > _moment(other):
+            latest[run.setting.entry.id] = run
+    shared = max(latest.values(), key=_moment).setting.code
+    newest = {entry: run.setting.code.cell for entry, run in latest.items()}
     return {
         (setting.entry.id, setting.code)
         for setting in (run.setting for run in runs)
         if (setting.code.protocol, setting.code.task) != (shared.protocol, shared.task)
         or setting.code.cell != newest.get(setting.entry.id, setting.code.cell)
     }
+
+
+def _moment(run: Run) -> tuple[float, str]:
+    return run.finished, run.run_id
 
 
 def _ranked(rows: list[Row], higher: bool, *, paired: bool) -> list[Row]:

@@ -3,7 +3,8 @@
 What people import by hand comes straight from here, and is loaded when it is asked for:
 
 - `RecurrentCell` and `Task`, the contracts of a cell and of a task;
-- `check_cell` and `check_task`, the conformance suites.
+- `check_cell` and `check_task`, the conformance suites;
+- `load_results` and `load_curves`, the runs of a folder and their learning curves as tables.
 """
 
 from importlib import import_module
@@ -12,9 +13,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from recurbench.cells.base import RecurrentCell
     from recurbench.harness.conformance import check_cell, check_task
+    from recurbench.harness.results.frames import load_curves, load_results
     from recurbench.tasks.base import Task
 
-__all__ = ["RecurrentCell", "Task", "__version__", "check_cell", "check_task"]
+__all__ = [
+    "RecurrentCell",
+    "Task",
+    "__version__",
+    "check_cell",
+    "check_task",
+    "load_curves",
+    "load_results",
+]
 
 __version__ = "0.1.0"
 
@@ -23,6 +33,8 @@ HOMES = {  # where each name is defined
     "Task": "recurbench.tasks.base",
     "check_cell": "recurbench.harness.conformance",
     "check_task": "recurbench.harness.conformance",
+    "load_curves": "recurbench.harness.results.frames",
+    "load_results": "recurbench.harness.results.frames",
 }
 
 

@@ -30,8 +30,8 @@ def load(monkeypatch: pytest.MonkeyPatch):
 
 def test_no_benchmark_goes_untried():
     assert set(SCRIPTS) == {
-        "alternating", "coverage", "linear_scan", "loader_cost", "packed_layers", "published_rows",
-        "training_step",
+        "alternating", "coverage", "linear_scan", "loader_cost", "many_records", "packed_layers",
+        "published_rows", "training_step",
     }  # fmt: skip
 
 
@@ -46,6 +46,17 @@ def test_a_loaders_cost_is_a_line_of_the_table(load, config_store, capsys):
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("| parity | ")
     assert "%" in last
+
+
+def test_boards_lists_and_single_records_of_many_are_measured(load, capsys, tmp_path):
+    sizes = ["--tasks", "1", "--rates", "1", "--rounds", "1"]
+    for _ in range(2):  # the second time the records are there
+        load("many_records").main([*sizes, "--folder", str(tmp_path)])
+        first, _, *rows = capsys.readouterr().out.splitlines()
+        assert first.startswith("250 records of 4.")
+        assert [row[:12].strip() for row in rows] == [
+            "start-up", "first board", "next board", "runs", "show",
+        ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -254,6 +254,11 @@ def test_a_leaderboard_loads_nothing_heavy(results, form):
     assert loaded_heavies(command(arguments)) == []
 
 
+@pytest.mark.parametrize("form", ["terminal", "csv", "json"])
+def test_a_list_of_runs_loads_nothing_heavy(results, form):
+    assert loaded_heavies(command(["runs", "--results", str(results), "--format", form])) == []
+
+
 @pytest.mark.parametrize("run_id", ["ab12", "cd"])
 def test_showing_a_run_loads_nothing_heavy(results, run_id):
     assert loaded_heavies(command(["show", run_id, "--results", str(results)])) == []

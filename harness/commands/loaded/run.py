@@ -137,11 +137,12 @@ def run_job(composed: DictConfig) -> float | None:
         The validation score, for sweepers that search by it.
     """
     speak_anywhere()
+    running = HydraConfig.get()
+    composed.study = composed.study or running.runtime.choices.get("experiment")
     try:
         outcome = execute(resolve(composed))
     except UserError as error:
         outcome = Outcome("refused", str(error))
-    running = HydraConfig.get()
     if running.mode == RunMode.MULTIRUN:
         say(outcome.line)
         file = _outcomes(composed.results_dir, composed.sweep) / f"{running.job.num}.json"

@@ -104,8 +104,8 @@ class WandbLogger(Logger):
 
     def _chosen_mode(self) -> str:
         if self.mode == "online":
-            return _mode()
-        return self.mode or os.environ.get("WANDB_MODE") or _mode()
+            return usual_mode()
+        return self.mode or os.environ.get("WANDB_MODE") or usual_mode()
 
     def log(self, step: int, point: Point) -> None:
         """Logs a point at its training step."""
@@ -122,7 +122,7 @@ class WandbLogger(Logger):
             self._run.finish(exit_code=0 if completed else 1)
 
 
-def _mode() -> str:
+def usual_mode() -> str:
     """`online` for a user who is logged in while the server answers; never asks for anything.
 
     wandb itself waits for a silent server at the start, at the end and when the program exits, half

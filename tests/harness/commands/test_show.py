@@ -5,8 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from making import make_record
 
 from recurbench.harness.cli import main
+from recurbench.harness.results.folder import ResultsFolder
+from recurbench.harness.results.record import write
 
 
 def test_an_unknown_run_id_is_refused(refused: Callable) -> None:
@@ -43,3 +46,32 @@ def test_a_run_with_many_metrics_is_readable_in_a_narrow_terminal(
     (line,) = (line for line in lines if f" {record['primary']['name']} " in line and "│" in line)
     for value in record["references"].values():
         assert f"{value:.4g}" in line
+
+
+def put(*run_ids: str) -> None:
+    for run_id in run_ids:
+        record = make_record(run_id=run_id)
+        write(ResultsFolder(Path("results")).record("copying", "gru", run_id), record)
+
+
+def test_an_exact_id_is_taken_even_if_others_begin_with_it(
+    workplace: Path, capsys: pytest.CaptureFixture
+) -> None:
+    put("ab1", "ab12", "ab123")
+    assert main(["show", "ab12"]) == 0
+    assert capsys.readouterr().out.startswith("ab12 copying")
+
+
+@pytest.mark.parametrize(("runs", "said"), [(10, ""), (13, " and 3 more")])
+def test_of_an_ambiguous_id_at_most_ten_candidates_are_named(
+    runs: int, said: str, workplace: Path, refused: Callable
+) -> None:
+    ids = [f"ab{number:02}" for number in range(runs)]
+    put(*reversed(ids))
+    assert refused("show", "a").endswith(f"fits {', '.join(ids[:10])}{said}")
+
+
+def test_a_damaged_record_is_named(workplace: Path, refused: Callable) -> None:
+    put("ab12")
+    Path("results/runs/copying/gru/ab12.json").write_text("{}")
+    assert "ab12.json: damaged record: schema_version None" in refused("show", "ab")

@@ -215,3 +215,42 @@ def test_a_folder_of_presets_may_be_named_by_a_flag(
 def test_a_wrong_flag_is_refused(flags: list, said: str) -> None:
     with pytest.raises(UserError, match=re.escape(said)):
         run(flags)
+
+
+OWN = """
+# @package _global_
+{study}
+train: {{max_steps: 3, eval_every: 2, batch_size: 4}}
+cell: {{hidden_size: 8}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "arguments", "study"),
+    [
+        ("", [], "mine"),
+        ("study: theirs", [], "theirs"),
+        ("study: theirs", ["study=ours"], "ours"),
+        ("", ["study=ours"], "ours"),
+        ("", ["-m", "seed=0,1"], "mine"),
+    ],
+)
+def test_an_experiment_names_its_study_unless_another_name_is_given(
+    line: str, arguments: list, study: str, read_records: Callable
+) -> None:
+    folder = Path("presets/experiment")
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text(OWN.format(study=line))
+    search = f"hydra.searchpath=[file://{Path.cwd()}/presets]"
+    try:
+        code = run([search, "experiment=mine", "logger=none", *arguments])
+    except SystemExit as end:
+        code = end.code
+    assert not code
+    assert {record["study"] for record in read_records()} == {study}
+
+
+def test_without_an_experiment_there_is_no_study(small: list, read_records: Callable) -> None:
+    assert run(["-m", "seed=0", *small]) == 0
+    (record,) = read_records()
+    assert record["study"] is None

@@ -1,5 +1,7 @@
 """Every job of a command line is composed before any runs; what is wrong is one line."""
 
+from pathlib import Path
+
 import pytest
 
 from recurbench.harness.config.compose import compose_jobs
@@ -7,6 +9,8 @@ from recurbench.harness.config.overrides import readable
 from recurbench.harness.config.resolve import resolve
 from recurbench.harness.config.schema import register
 from recurbench.harness.errors import UserError
+
+EXPERIMENTS = sorted(p.stem for p in (Path(__file__).parents[3] / "conf/experiment").glob("*.yaml"))
 
 
 @pytest.fixture(autouse=True)
@@ -168,6 +172,14 @@ def test_the_demo_is_a_sweep_of_forty_without_the_flag():
     runs = {(job.task.name, job.cell.name, job.seed) for job in jobs}
     assert len(jobs) == len(runs) == 40
     assert [len(set(column)) for column in zip(*runs, strict=True)] == [4, 5, 2]
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_an_experiment_gives_its_name_to_the_study(experiment):
+    jobs, _ = compose_jobs([f"experiment={experiment}", "cell=gru", "seed=0"], multirun=False)
+    assert {job.study for job in jobs} == {experiment}
+    named, _ = compose_jobs([f"experiment={experiment}", "seed=0", "study=mine"], multirun=False)
+    assert {job.study for job in named} == {"mine"}
 
 
 def test_an_override_narrows_an_experiment():

@@ -6,11 +6,13 @@ import time
 import pytest
 from making import make_record
 
+from recurbench.harness.results import archive
 from recurbench.harness.results.archive import (
-    find,
     find_completed,
+    places,
     read_all,
     read_archive,
+    read_places,
     write_archive,
 )
 from recurbench.harness.results.folder import ResultsFolder
@@ -66,7 +68,7 @@ def test_a_file_that_is_no_whole_archive_is_reported(tmp_path, spoil):
 
 def test_a_folder_that_is_not_there_holds_no_records(tmp_path):
     assert list(read_all(tmp_path / "nowhere")) == []
-    assert find(tmp_path / "nowhere", "") == {}
+    assert places(tmp_path / "nowhere", "") == {}
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,44 @@ def test_records_are_found_by_the_beginning_of_their_id_wherever_they_are(tmp_pa
     folder = ResultsFolder(tmp_path)
     write_archive(folder.runs / "some.jsonl.gz", [make_record(run_id=i) for i in ("ab34", "cd56")])
     write(folder.record("copying", "gru", "ab12"), make_record(run_id="ab12"))
-    assert sorted(find(folder.runs, prefix)) == ids
+    assert sorted(places(folder.runs, prefix)) == ids
+
+
+def test_of_several_records_of_a_run_the_completed_and_then_the_latest_is_shown(tmp_path):
+    folder = ResultsFolder(tmp_path)
+    for place, status, day in (("a", "completed", 1), ("b", "completed", 2), ("c", "failed", 3)):
+        finished = f"2026-01-0{day}T00:00:00+00:00"
+        record = make_record(run_id="ab12", status=status, seed=day, finished_at=finished)
+        write(folder.record(place, "gru", "ab12"), record)
+    (paths,) = places(folder.runs, "ab").values()
+    assert len(paths) == 3
+    assert read_places(paths, "ab12").seed == 2
+
+
+def test_an_archive_is_searched_for_one_run_among_lines_of_all_kinds(tmp_path):
+    path = tmp_path / "some.jsonl.gz"
+    lines = [b'{"run_id": "ab12"}', encode(make_record(run_id="ab12", seed=7)), b'"ab12', b"[]"]
+    path.write_bytes(gzip.compress(b"\n".join(lines)))
+    assert list(places(tmp_path, "ab")) == ["ab12"]
+    assert read_places([str(path)], "ab12").seed == 7
+    assert read_places([str(path)], "cd") is None
+
+
+def test_a_line_too_long_for_a_record_ends_its_archive(tmp_path, monkeypatch):
+    path = tmp_path / "some.jsonl.gz"
+    path.write_bytes(gzip.compress(encode(RECORDS[0]) + b"\n" + 9999 * b"x"))
+    monkeypatch.setattr(archive, "LARGEST", 9000)
+    _, damaged = read_all(tmp_path)
+    assert "line 2: 9,000 bytes are too many" in damaged.reason
+
+
+def test_links_to_folders_are_not_followed_and_a_loop_of_links_is_one_bad_file(tmp_path):
+    write(tmp_path / "a" / "ab12.json", RECORDS[0])
+    (tmp_path / "a" / "again").symlink_to(tmp_path)
+    (tmp_path / "a" / "loop.json").symlink_to(tmp_path / "a" / "loop.json")
+    record, damaged = read_all(tmp_path)
+    assert record == RECORDS[0]
+    assert "symbolic links" in damaged.reason
 
 
 def test_a_completed_run_is_found_in_its_file_or_in_an_archive(tmp_path):

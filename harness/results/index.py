@@ -1,0 +1,259 @@
+"""A disposable index of records, so that a board of many reads only the files that are new.
+
+The records stay the truth. The index is one SQLite file for a folder of records, in the user's
+cache and never beside the records. It knows a file as long as its times and its size are those
+that it was read with; whatever is wrong with the index, the records are read instead.
+"""
+
+import gc
+import hashlib
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from recurbench.harness.results import record as records
+from recurbench.harness.results import runs as parts
+from recurbench.harness.results.archive import ENDING, read_file, walk
+from recurbench.harness.results.record import Cost, Damaged, Scores, Status
+from recurbench.harness.results.runs import Run, Setting, run_of
+
+MANY = 2000
+"""Records of a folder from which on an index pays."""
+
+PACKED = 1000
+"""Bytes that a record takes in an archive, roughly."""
+
+FRESH = 2 * 10**9
+"""Nanoseconds in which a file may change again unseen, by its times; it is not indexed yet."""
+
+WAIT = 1.0
+"""Seconds to wait for another process that writes the index."""
+
+TABLES = (
+    "CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, modified INTEGER, changed INTEGER, "
+    "size INTEGER, runs BLOB) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS settings (id INTEGER PRIMARY KEY, content BLOB)",
+)
+
+Mark = tuple[int, int, int]
+"""By which a file is known again: when its content and its entry changed, and its size."""
+
+
+class _Flat(msgspec.Struct, array_like=True, gc=False):
+    """A run as the index has it, without its place and with its setting by an id."""
+
+    setting: int
+    run_id: str
+    status: Status
+    seed: int
+    study: str | None
+    finished: float
+    scores: Scores
+    cost: Cost | None
+    failure: str | None
+
+
+_FLATS = msgspec.json.Decoder(list[list[_Flat]])
+_SETTINGS = msgspec.json.Decoder(list[Setting])
+
+
+def read_runs(folder: Path) -> Iterator[Run | Damaged]:
+    """Reads what a board needs of every record below a folder, in the order of their paths."""
+    entries = list(walk(folder))
+    many = sum(_weight(entry) for entry in entries) >= MANY
+    index = Index(place_of(folder) if many else None)
+    start = len(os.path.join(folder, ""))
+    for entry in entries:
+        yield from index.read(entry, os.fsencode(entry.path[start:]))
+    index.save()
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Does without a search for circles among objects: records are many, and have none."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def place_of(folder: Path) -> Path | None:
+    """The file of a folder's index in the user's cache; None where there is no home."""
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:
+        return None
+    name = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:16]
+    return cache / "recurbench" / "index" / f"{name}.sqlite"
+
+
+class Index:
+    """What is known of the files of a folder, and what was read since.
+
+    Settings are kept once, however many runs have them.
+
+    Args:
+        path: its file; None keeps nothing.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._known: dict[bytes, tuple[Mark, list[_Flat]]] = {}
+        self._read: dict[bytes, tuple[Mark, list[_Flat]]] = {}
+        self._settings: dict[int, Setting] = {}
+        self._ids: dict[bytes, int] = {}
+        self._kept: set[int] = set()
+        if path is not None and path.exists():
+            try:
+                self._load(path)
+            except Exception as error:  # whatever is in it, the records are read instead
+                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+                    self._path = None  # another process writes it
+                else:
+                    _discard(path)
+
+    def read(self, entry: os.DirEntry[str], name: bytes) -> list[Run | Damaged]:
+        """The runs of a file or an archive, which is read only if it is not known.
+
+        Args:
+            entry: the file.
+            name: its path in the folder.
+        """
+        mark = _mark(entry)
+        known = self._known.get(name)
+        if known is not None and known[0] == mark:
+            with suppress(KeyError):  # of a setting that is missing: the file is read
+                runs: list[Run | Damaged] = [self._run(flat, entry.path) for flat in known[1]]
+                del self._known[name]
+                return runs
+        flats = []
+        read: list[Run | Damaged] = []
+        for found in read_file(entry.path):
+            if isinstance(found, Damaged):
+                read.append(found)
+            else:
+                flats.append(self._flat(run_of(found, entry.path)))
+                read.append(self._run(flats[-1], entry.path))
+        # What is damaged is read again the next time, and named again.
+        whole = len(flats) == len(read)
+        if self._path is not None and whole and mark is not None and not _is_fresh(mark):
+            self._read[name] = mark, flats
+        return read
+
+    def save(self) -> None:
+        """Adds what was read and takes out what has gone, if the index can be written."""
+        if self._path is not None and (self._read or self._known):
+            with suppress(sqlite3.Error, OSError):
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                with closing(_connect(self._path)) as database:
+                    self._write(database)
+
+    def _load(self, path: Path) -> None:
+        with closing(_connect(path)) as database:
+            database.execute("BEGIN")
+            if _version(database) != _format():
+                raise sqlite3.DatabaseError("of another version")
+            settings = database.execute("SELECT id, content FROM settings").fetchall()
+            files = database.execute("SELECT * FROM files").fetchall()
+        numbers = [number for number, _ in settings]
+        contents = [content for _, content in settings]
+        decoded = _SETTINGS.decode(_joined(contents))
+        flats = _FLATS.decode(_joined([row[-1] for row in files]))
+        self._settings = dict(zip(numbers, decoded, strict=True))
+        self._ids = dict(zip(contents, numbers, strict=True))
+        self._kept = set(numbers)
+        pairs = zip(files, flats, strict=True)
+        self._known = {row[0]: (row[1:4], found) for row, found in pairs}
+
+    def _write(self, database: sqlite3.Connection) -> None:
+        database.execute("BEGIN IMMEDIATE")
+        if _version(database) == 0:
+            database.execute(f"PRAGMA user_version = {_format()}")
+            for table in TABLES:
+                database.execute(table)
+        elif _version(database) != _format():
+            return
+        database.executemany("DELETE FROM files WHERE path = ?", [(name,) for name in self._known])
+        added = [(n, content) for content, n in self._ids.items() if n not in self._kept]
+        database.executemany("INSERT OR IGNORE INTO settings VALUES (?, ?)", added)
+        rows = ((n, *mark, msgspec.json.encode(found)) for n, (mark, found) in self._read.items())
+        database.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", rows)
+        database.execute("COMMIT")
+
+    def _flat(self, run: Run) -> _Flat:
+        content = msgspec.json.encode(run.setting)
+        number = self._ids.get(content)
+        if number is None:
+            number = int.from_bytes(hashlib.sha256(content).digest()[:8], signed=True)
+            self._ids[content] = number
+            self._settings[number] = run.setting
+        return _Flat(number, *(getattr(run, name) for name in _Flat.__struct_fields__[1:]))
+
+    def _run(self, flat: _Flat, place: str) -> Run:
+        return Run(
+            setting=self._settings[flat.setting],
+            run_id=flat.run_id,
+            place=place,
+            status=flat.status,
+            seed=flat.seed,
+            study=flat.study,
+            finished=flat.finished,
+            scores=flat.scores,
+            cost=flat.cost,
+            failure=flat.failure,
+        )
+
+
+def _format() -> int:
+    """The version of what is in an index: a hash of the code that makes it."""
+    files = (records.__file__, parts.__file__, __file__)
+    sources = b"".join(Path(str(file)).read_bytes() for file in files)
+    return int.from_bytes(hashlib.sha256(sources).digest()[:4]) >> 1 or 1
+
+
+def _version(database: sqlite3.Connection) -> int:
+    """The version of an index; 0 for one that is empty."""
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Opens an index, whose transactions begin and end as they are told to."""
+    return sqlite3.connect(path, timeout=WAIT, isolation_level=None)
+
+
+def _discard(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
+
+
+def _joined(items: list[bytes]) -> bytes:
+    """JSON values as one list, which is decoded at once."""
+    return b"[" + b",".join(items) + b"]"
+
+
+def _weight(entry: os.DirEntry[str]) -> int:
+    """About how many records there are in a file."""
+    if not entry.name.endswith(ENDING):
+        return 1
+    mark = _mark(entry)
+    return mark[2] // PACKED if mark else 0
+
+
+def _mark(entry: os.DirEntry[str]) -> Mark | None:
+    """None for a file that cannot be looked at, which has no times."""
+    try:
+        found = entry.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size
+
+
+def _is_fresh(mark: Mark) -> bool:
+    return max(mark[:2]) > time.time_ns() - FRESH
