@@ -63,7 +63,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     with gzip.open(path) as lines:
         for number, line in enumerate(iter(lambda: lines.readline(LARGEST + 1), b""), 1):
             if len(line) > LARGEST:
-                raise OSError(f"line {number} is too long for a record")
+                raise OSError(f"line {number}: {LARGEST:,} bytes are too many for a record")
             yield number, line
 
 
