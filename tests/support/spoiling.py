@@ -72,8 +72,12 @@ def with_texts(paths: Iterable[Path], text: str, **changes: Any) -> Record:
 
 
 def runs_with(text: str) -> list[Run]:
-    """Completed and failed runs with a text in each place that takes any, a track for each."""
-    found = [run_of(_WHOLE, text)]  # the file's name is a text too
+    """Completed and failed runs with a text in each place that takes any, a track for each.
+
+    The name of the file is one; JSON has no lone surrogates, which names may have.
+    """
+    found = [run_of(_WHOLE, text)]
+    text = text.encode(errors="replace").decode()
     for number, path in enumerate(texts()):
         if path not in (("started_at",), ("finished_at",)):  # of a time alone
             for status in ("completed", "failed"):
