@@ -4,11 +4,17 @@ import argparse
 import sys
 from pathlib import Path
 
-from recurbench.harness.commands.arguments import add_filters, add_results, filter_of, items
+from recurbench.harness.commands.arguments import (
+    add_filters,
+    add_number,
+    add_results,
+    filter_of,
+    items,
+)
 from recurbench.harness.console import complain
 from recurbench.harness.errors import UserError, nearest
 from recurbench.harness.results.archive import read_runs
-from recurbench.harness.results.board import build_board
+from recurbench.harness.results.board import Board, build_board
 from recurbench.harness.results.columns import COLUMNS, Column
 from recurbench.harness.results.export import ENDINGS, FORMATS
 from recurbench.harness.results.folder import ResultsFolder
@@ -17,6 +23,8 @@ from recurbench.harness.results.report import View, as_terminal
 from recurbench.harness.results.runs import Run
 
 HELP = "rank the cells on every track"
+
+PORT = 8750
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", help=f"{', '.join(FORMATS)}; by default what the file's ending says"
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="write to a file")
+    parser.add_argument(
+        "--serve",
+        action="store_true",
+        help="show the page in a browser of this machine, fresh as records land, until Ctrl-C",
+    )
+    add_number(parser, "port", int, PORT, "of --serve; 0 takes any free one", at_least=0)
     parser.add_argument("--records", type=Path, metavar="DIR", help="default: <results>/runs")
     add_results(parser)
 
@@ -44,8 +58,9 @@ def call(options: argparse.Namespace) -> int:
     form = _format(options.format, options.output)
     view = _view(options)
     folder = options.records or ResultsFolder(options.results).runs
-    runs = filter_of(options).of(load_runs(folder))
-    board = build_board(runs, paired=options.paired, studies=options.study)
+    if options.serve:
+        return _serve(options, folder)
+    board = _board(options, load_runs(folder), every_study=form == "html")
     if options.output is None:
         sys.stdout.write(FORMATS[form](board, view))
         return 0
@@ -55,6 +70,27 @@ def call(options: argparse.Namespace) -> int:
         write_whole(options.output, text.encode())
     except OSError as error:
         raise UserError(f"--output {options.output}: {error.strerror}") from error
+    return 0
+
+
+def _board(options: argparse.Namespace, found: list[Run], *, every_study: bool) -> Board:
+    """The board that is asked for; a page has all studies, as its readers choose among them."""
+    runs = filter_of(options).of(found)
+    studies = options.study
+    if every_study and not studies:
+        studies = sorted({run.study for run in runs if run.study})
+    return build_board(runs, paired=options.paired, studies=studies)
+
+
+def _serve(options: argparse.Namespace, folder: Path) -> int:
+    """Serves the page until Ctrl-C; a folder may still be empty when it starts."""
+    from recurbench.harness.results.page.serve import serve
+
+    def build() -> Board:
+        found = [run for run in read_runs(folder) if isinstance(run, Run)]
+        return _board(options, found, every_study=True) if found else build_board([])
+
+    serve(folder, build, options.port)
     return 0
 
 

@@ -3,9 +3,12 @@
 import gzip
 import io
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+
+import msgspec
 
 from recurbench.harness.results.record import Damaged, Record, decode, encode, read, write_whole
 from recurbench.harness.results.runs import Run, run_of
@@ -47,6 +50,45 @@ def write_archive(path: Path, records: Iterable[Record]) -> None:
         for record in ordered:
             file.write(encode(record) + b"\n")
     write_whole(path, content.getvalue())
+
+
+def read_chosen(chosen: Mapping[str, Collection[str]]) -> Iterator[Record]:
+    """Reads the records of given run ids from given files, each file once.
+
+    A record that has gone since, or that is damaged now, is left out.
+
+    Args:
+        chosen: run ids by the file or archive that holds their records.
+    """
+    for place, run_ids in sorted(chosen.items()):
+        path = Path(place)
+        if path.name.endswith(ENDING):
+            found = _chosen_lines(path, frozenset(run_ids))
+        else:
+            found = iter([read(path)])
+        for record in found:
+            if isinstance(record, Record) and record.run_id in run_ids:
+                yield record
+
+
+class _Named(msgspec.Struct):
+    """As much of a record as tells which one it is; reading it skips over the rest."""
+
+    run_id: str
+
+
+_NAMED = msgspec.json.Decoder(_Named)
+
+
+def _chosen_lines(path: Path, run_ids: frozenset[str]) -> Iterator[Record | Damaged]:
+    try:
+        with gzip.open(path) as lines:
+            for line in lines:
+                with suppress(msgspec.DecodeError, RecursionError):
+                    if _NAMED.decode(line).run_id in run_ids:
+                        yield decode(line, path)
+    except (OSError, EOFError, zlib.error):
+        return
 
 
 def _paths(folder: Path) -> list[Path]:

@@ -72,11 +72,14 @@ class Board:
     common: Settings
     studies: list[Study]
 
+    def name(self, track: Track) -> str:
+        """The track's task with what tells it from its neighbours."""
+        return " ".join([track.task, *_in_words(self.distinct[track.id])])
+
     def title(self, track: Track) -> str:
-        """The track's task with what tells it from its neighbours, metric and direction."""
-        named = " ".join([track.task, *_in_words(self.distinct[track.id])])
+        """The track's name, metric and direction."""
         direction = "higher" if track.higher_is_better else "lower"
-        return f"{named}: {track.metric or 'no completed run'}, {direction} is better"
+        return f"{self.name(track)}: {track.metric or 'no completed run'}, {direction} is better"
 
     def settings(self, track: Track) -> str:
         """What else the track does not share with all others."""
