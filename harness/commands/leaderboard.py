@@ -86,8 +86,16 @@ def _serve(options: argparse.Namespace, folder: Path) -> int:
     """Serves the page until Ctrl-C; a folder may still be empty when it starts."""
     from recurbench.harness.results.page.serve import serve
 
+    said: set[Damaged] = set()
+
     def build() -> Board:
-        found = [run for run in read_runs(folder) if isinstance(run, Run)]
+        found = []
+        for run in read_runs(folder):
+            if isinstance(run, Run):
+                found.append(run)
+            elif run not in said:
+                said.add(run)
+                complain(f"{run.path}: skipped: {run.reason}")
         return _board(options, found, every_study=True) if found else build_board([])
 
     serve(folder, build, options.port)

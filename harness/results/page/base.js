@@ -60,8 +60,8 @@ export function bytes(value) {
 }
 
 /** A count with its noun. */
-export function count(many, noun) {
-  return `${many} ${noun}${many === 1 ? "" : "s"}`;
+export function count(many, one, several = `${one}s`) {
+  return `${many} ${many === 1 ? one : several}`;
 }
 
 const probe = document.createElement("i");
@@ -128,8 +128,17 @@ export function csv({ head, rows }) {
 /** A picture as a file of its own: what the page's style gives it is written into it. */
 export function svgFile(picture) {
   const copy = picture.cloneNode(true);
-  const names = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-size",
-    "font-weight", "font-style", "text-anchor"];
+  const names = [
+    "fill",
+    "stroke",
+    "stroke-width",
+    "stroke-dasharray",
+    "opacity",
+    "font-size",
+    "font-weight",
+    "font-style",
+    "text-anchor",
+  ];
   const [from, to] = [picture, copy].map((root) => [root, ...root.querySelectorAll("*")]);
   from.forEach((node, place) => {
     const style = getComputedStyle(node);
@@ -148,25 +157,50 @@ export function svgFile(picture) {
 // Parts that sections are made of.
 
 export function table({ head, rows }, caption) {
-  const cell = (value) => typeof value === "number"
-    ? el("td", { class: "num" }, number(value))
-    : el("td", {}, value === null || value === undefined ? "–" : value);
-  return scrolling(caption, el("table", { class: "plain" },
-    el("caption", { class: "hidden" }, caption),
-    el("thead", {}, el("tr", {}, head.map((name) => el("th", { scope: "col" }, name)))),
-    el("tbody", {}, rows.map((row) => el("tr", {}, row.map(cell)))),
-  ));
+  const cell = (value) =>
+    typeof value === "number"
+      ? el("td", { class: "num" }, number(value))
+      : el("td", {}, value === null || value === undefined ? "–" : value);
+  return scrolling(
+    caption,
+    el(
+      "table",
+      { class: "plain" },
+      el("caption", { class: "hidden" }, caption),
+      el(
+        "thead",
+        {},
+        el(
+          "tr",
+          {},
+          head.map((name) => el("th", { scope: "col" }, name)),
+        ),
+      ),
+      el(
+        "tbody",
+        {},
+        rows.map((row) => el("tr", {}, row.map(cell))),
+      ),
+    ),
+  );
 }
 
 /** A box in which something wide scrolls, which a keyboard reaches too. */
 export function scrolling(label, ...children) {
-  return el("div", { class: "wide", role: "region", "aria-label": label, tabindex: 0 }, ...children);
+  return el(
+    "div",
+    { class: "wide", role: "region", "aria-label": label, tabindex: 0 },
+    ...children,
+  );
 }
 
 /** A choice of one of several, as `[value, label]`. */
 export function choice(label, options, value, onchange) {
-  const select = el("select", { onchange: () => onchange(select.value) },
-    options.map(([name, text]) => el("option", { value: name, selected: name === value }, text)));
+  const select = el(
+    "select",
+    { onchange: () => onchange(select.value) },
+    options.map(([name, text]) => el("option", { value: name, selected: name === value }, text)),
+  );
   return el("label", { class: "control" }, el("span", {}, label), select);
 }
 
@@ -185,30 +219,50 @@ export function button(label, onclick, props = {}) {
  * `rows()` gives the numbers; `picture()` gives `[content, type, ending]`.
  */
 export function figure({ id, title, note, controls = [], body, rows, picture }) {
-  const numbers = el("details", {
-    class: "numbers",
-    ontoggle: () => {
-      if (numbers.open && numbers.children.length === 1) numbers.append(table(rows(), title));
+  const numbers = el(
+    "details",
+    {
+      class: "numbers",
+      ontoggle: () => {
+        if (numbers.open && numbers.children.length === 1) numbers.append(table(rows(), title));
+      },
     },
-  }, el("summary", {}, "Numbers"));
+    el("summary", {}, "Numbers"),
+  );
   const name = () => `${view("track", view("study", "board"))}-${id}`.replace(/[^\w.-]+/g, "_");
   const stale = () => {
     while (numbers.children.length > 1) numbers.lastChild.remove();
     numbers.open = false;
   };
-  const section = el("section", { id, "aria-labelledby": `${id}-title` },
+  const section = el(
+    "section",
+    { id, "aria-labelledby": `${id}-title` },
     el("h2", { id: `${id}-title`, tabindex: -1 }, title),
     note ? el("p", { class: "note" }, note) : null,
     controls.length ? el("div", { class: "controls" }, controls) : null,
     body,
-    el("div", { class: "after" }, numbers, el("span", { class: "files" },
-      button("CSV", () => save(`${name()}.csv`, csv(rows()), "text/csv"),
-        { "aria-label": `Download the numbers of ${title} as CSV` }),
-      picture ? button(picture.ending.toUpperCase(), async () => {
-        const [content, type] = await picture.make();
-        save(`${name()}.${picture.ending}`, content, type);
-      }, { "aria-label": `Download a picture of ${title} as ${picture.ending.toUpperCase()}` })
-        : null)),
+    el(
+      "div",
+      { class: "after" },
+      numbers,
+      el(
+        "span",
+        { class: "files" },
+        button("CSV", () => save(`${name()}.csv`, csv(rows()), "text/csv"), {
+          "aria-label": `Download the numbers of ${title} as CSV`,
+        }),
+        picture
+          ? button(
+              picture.ending.toUpperCase(),
+              async () => {
+                const [content, type] = await picture.make();
+                save(`${name()}.${picture.ending}`, content, type);
+              },
+              { "aria-label": `Download a picture of ${title} as ${picture.ending.toUpperCase()}` },
+            )
+          : null,
+      ),
+    ),
   );
   return { section, stale };
 }

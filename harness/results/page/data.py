@@ -116,9 +116,9 @@ def _track(board: Board, track: Track, details: Details, curves: Curves) -> dict
             name: score for name, score in track.references.items() if score is not None
         },
         "settings": {
-            section: _options(options) if isinstance(options, dict) else as_override(options)
+            section: said
             for section, options in track.settings.items()
-            if options is not None
+            if (said := _options(options) if isinstance(options, dict) else str(options or ""))
         },
         "captions": captions(board, track),
         "studies": track.studies,
@@ -180,7 +180,6 @@ def _provenance(track: Track, details: Details) -> list[tuple[str, str]]:
         "changed since the commit": f"{sum(bool(one['dirty']) for one in known)} runs",
         "hardware": "; ".join(track.machines),
         **{name: ", ".join(sorted(found)) for name, found in versions.items()},
-        "data": str(track.settings.get("data") or "unknown"),
     }
     return [(name, said) for name, said in facts.items() if said]
 

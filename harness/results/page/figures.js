@@ -20,7 +20,8 @@ export function ticks(low, high, many = 5) {
 
 function logTicks(low, high) {
   const found = [];
-  for (let e = Math.floor(Math.log10(low)); e <= Math.ceil(Math.log10(high)); e++) found.push(10 ** e);
+  for (let e = Math.floor(Math.log10(low)); e <= Math.ceil(Math.log10(high)); e++)
+    found.push(10 ** e);
   const inside = found.filter((tick) => tick >= low && tick <= high);
   return inside.length > 1 ? inside : ticks(low, high, 4).filter((tick) => tick > 0);
 }
@@ -29,7 +30,7 @@ function logTicks(low, high) {
  * The range of an axis: all values; intervals and references only as far as they leave the values
  * room to be told apart.
  */
-function extent(rows, lines, log) {
+export function extent(rows, lines, log) {
   const fits = (n) => n !== null && n !== undefined && Number.isFinite(n) && (!log || n > 0);
   const values = rows.flatMap((row) => [row.value, ...(row.dots ?? [])]).filter(fits);
   if (!values.length) return null;
@@ -37,7 +38,10 @@ function extent(rows, lines, log) {
   let [low, high] = [Math.min(...values), Math.max(...values)];
   const spread = place(high) - place(low) || Math.abs(place(high)) * 0.1 || 1;
   const [first, last] = [place(low) - spread, place(high) + spread];
-  const further = [...rows.flatMap((row) => row.interval ?? []), ...lines.map((line) => line.value)];
+  const further = [
+    ...rows.flatMap((row) => row.interval ?? []),
+    ...lines.map((line) => line.value),
+  ];
   for (const n of further.filter(fits)) {
     if (place(n) >= first && place(n) <= last) [low, high] = [Math.min(low, n), Math.max(high, n)];
   }
@@ -51,7 +55,10 @@ function extent(rows, lines, log) {
  *
  * `lines` are `{label, value}`, drawn across all rows; rows that share a group are joined by bars.
  */
-export function dotPlot(box, { title, rows, lines = [], axis, log = false, bracket = null, fixed }) {
+export function dotPlot(
+  box,
+  { title, rows, lines = [], axis, log = false, bracket = null, fixed },
+) {
   box.replaceChildren();
   const range = fixed ?? extent(rows, lines, log);
   if (!range) {
@@ -66,7 +73,8 @@ export function dotPlot(box, { title, rows, lines = [], axis, log = false, brack
   const left = Math.min(longest * 7 + 14, width * 0.36, 230);
   const right = drawn.length ? drawn.length * LANE + 14 : 12;
   const place = log ? Math.log : (n) => n;
-  const x = (n) => left + ((place(n) - place(low)) / (place(high) - place(low) || 1)) * (width - left - right);
+  const x = (n) =>
+    left + ((place(n) - place(low)) / (place(high) - place(low) || 1)) * (width - left - right);
   const inside = (n) => n >= low && n <= high && (!log || n > 0);
   const shown = lines.filter((line) => inside(line.value)).sort((a, b) => a.value - b.value);
   const levels = stack(shown.map((line) => [x(line.value), line.label.length * 6 + 8]));
@@ -74,7 +82,10 @@ export function dotPlot(box, { title, rows, lines = [], axis, log = false, brack
   const height = top + rows.length * ROW + 40;
   const bottom = top + rows.length * ROW;
   const picture = svg("svg", {
-    viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
+    viewBox: `0 0 ${width} ${height}`,
+    width,
+    height,
+    role: "img",
     "aria-label": `${title}: ${rows.length} entries. The numbers are in the table below.`,
     class: "dots",
   });
@@ -82,12 +93,25 @@ export function dotPlot(box, { title, rows, lines = [], axis, log = false, brack
   for (const mark of marks) {
     picture.append(
       svg("line", { x1: x(mark), x2: x(mark), y1: top, y2: bottom, class: "grid" }),
-      svg("text", { x: x(mark), y: bottom + 16, class: "tick", "text-anchor": "middle" }, number(mark, 3)),
+      svg(
+        "text",
+        { x: x(mark), y: bottom + 16, class: "tick", "text-anchor": "middle" },
+        number(mark, 3),
+      ),
     );
   }
-  picture.append(svg("text", {
-    x: (left + width - right) / 2, y: bottom + 34, class: "axis", "text-anchor": "middle",
-  }, axis));
+  picture.append(
+    svg(
+      "text",
+      {
+        x: (left + width - right) / 2,
+        y: bottom + 34,
+        class: "axis",
+        "text-anchor": "middle",
+      },
+      axis,
+    ),
+  );
   shown.forEach((line, place_) => {
     const at = x(line.value);
     const y = top - 6 - levels[place_] * 15;
@@ -105,8 +129,14 @@ export function dotPlot(box, { title, rows, lines = [], axis, log = false, brack
   const away = lines.filter((line) => !inside(line.value));
   box.append(picture);
   if (away.length) {
-    box.append(el("p", { class: "note" }, "Beyond the axis: ",
-      away.map((line) => `${line.label} ${number(line.value)}`).join(", ")));
+    box.append(
+      el(
+        "p",
+        { class: "note" },
+        "Beyond the axis: ",
+        away.map((line) => `${line.label} ${number(line.value)}`).join(", "),
+      ),
+    );
   }
   return () => [svgFile(picture), "image/svg+xml"];
 }
@@ -125,16 +155,22 @@ function stack(labels) {
 function drawRow(row, { y, x, low, high, left, log }) {
   const signs = Math.max(4, Math.floor((left - 10) / 6.6));
   const label = row.label.length > signs ? `${row.label.slice(0, signs - 1)}…` : row.label;
-  const group = svg("g", { class: row.muted ? "row muted" : "row" },
+  const group = svg(
+    "g",
+    { class: row.muted ? "row muted" : "row" },
     svg("title", {}, row.said ?? `${row.label}: ${number(row.value)}`),
     svg("rect", { x: 0, y: y - ROW / 2, width: "100%", height: ROW, class: "hit" }),
-    svg("text", { x: left - 10, y: y + 4, class: "label", "text-anchor": "end" }, label));
+    svg("text", { x: left - 10, y: y + 4, class: "label", "text-anchor": "end" }, label),
+  );
   const usable = (n) => n !== null && n !== undefined && Number.isFinite(n) && (!log || n > 0);
   if (row.interval) {
     const [from, to] = row.interval.map((n) => Math.min(Math.max(usable(n) ? n : low, low), high));
     group.append(svg("line", { x1: x(from), x2: x(to), y1: y, y2: y, class: "span" }));
     // An arrow says that the interval goes on beyond the axis.
-    for (const [cut, at, way] of [[row.interval[0] < low, from, 1], [row.interval[1] > high, to, -1]]) {
+    for (const [cut, at, way] of [
+      [row.interval[0] < low, from, 1],
+      [row.interval[1] > high, to, -1],
+    ]) {
       const d = cut
         ? `M${x(at) + 6 * way},${y - 4}L${x(at)},${y}L${x(at) + 6 * way},${y + 4}`
         : `M${x(at)},${y - 4}V${y + 4}`;
@@ -156,13 +192,33 @@ function drawRow(row, { y, x, low, high, left, log }) {
 function drawGroups(picture, rows, lanes, { top, start }) {
   lanes.forEach((lane, place) => {
     const at = start + place * LANE;
-    const members = rows.map((row, i) => ((row.groups ?? []).includes(lane) ? i : -1)).filter((i) => i >= 0);
+    const members = rows
+      .map((row, i) => ((row.groups ?? []).includes(lane) ? i : -1))
+      .filter((i) => i >= 0);
     const [first, last] = [members[0], members.at(-1)];
-    const part = svg("g", {}, svg("title", {}, `cannot be told apart: ${members.map((i) => rows[i].label).join(", ")}`),
-      svg("line", { x1: at, x2: at, y1: top + first * ROW + 5, y2: top + (last + 1) * ROW - 5, class: "lane" }));
+    const part = svg(
+      "g",
+      {},
+      svg("title", {}, `cannot be told apart: ${members.map((i) => rows[i].label).join(", ")}`),
+      svg("line", {
+        x1: at,
+        x2: at,
+        y1: top + first * ROW + 5,
+        y2: top + (last + 1) * ROW - 5,
+        class: "lane",
+      }),
+    );
     for (const i of members) {
       const [above, below] = [i - 1, i + 1].map((other) => (members.includes(other) ? 0 : 5));
-      part.append(svg("line", { x1: at, x2: at, y1: top + i * ROW + above, y2: top + (i + 1) * ROW - below, class: "member" }));
+      part.append(
+        svg("line", {
+          x1: at,
+          x2: at,
+          y1: top + i * ROW + above,
+          y2: top + (i + 1) * ROW - below,
+          class: "member",
+        }),
+      );
     }
     picture.append(part);
   });

@@ -2,7 +2,8 @@
 
 import { address, count, data, el, keep, view } from "./base.js";
 import { studyView } from "./study.js";
-import { filterBox, trackView } from "./track.js";
+import { filterBox } from "./table.js";
+import { trackView } from "./track.js";
 
 const main = document.getElementById("main");
 const nav = document.getElementById("nav");
@@ -18,7 +19,9 @@ function wanted() {
   if (track) return { track };
   const study = data.studies.find((one) => one.name === view("study", null));
   if (study) return { study };
-  const most = [...data.studies].sort((a, b) => b.tracks.length * b.standings.length - a.tracks.length * a.standings.length)[0];
+  const most = [...data.studies].sort(
+    (a, b) => b.tracks.length * b.standings.length - a.tracks.length * a.standings.length,
+  )[0];
   if (most?.tracks.length) return { study: most };
   return data.tracks.length ? { track: data.tracks[0] } : {};
 }
@@ -32,17 +35,42 @@ function show() {
     for (const one of sections) one.draw();
   };
   const heading = track
-    ? [el("p", { class: "kind" }, "Track"), el("h1", {}, track.name),
-      el("p", { class: "lead" }, `${track.metric ?? "no completed run"}, ${track.higher ? "higher" : "lower"} is better`, part(track))]
+    ? [
+        el("p", { class: "kind" }, "Track"),
+        el("h1", {}, track.task),
+        el("p", { class: "distinct" }, rest(track)),
+        el(
+          "p",
+          { class: "lead" },
+          `${track.metric ?? "no completed run"}, ${track.higher ? "higher" : "lower"} is better`,
+          part(track),
+        ),
+      ]
     : study
-      ? [el("p", { class: "kind" }, "Study"), el("h1", {}, study.name),
-        el("p", { class: "lead" }, `${count(study.standings.length, "entry").replace("entrys", "entries")} on ${count(study.tracks.length, "track")}`)]
-      : [el("h1", {}, "No records yet"), el("p", { class: "lead" }, "A run with `recurbench run` makes some.")];
+      ? [
+          el("p", { class: "kind" }, "Study"),
+          el("h1", {}, study.name),
+          el(
+            "p",
+            { class: "lead" },
+            `${count(study.standings.length, "entry", "entries")} on ${count(study.tracks.length, "track")}`,
+          ),
+        ]
+      : [
+          el("h1", {}, "No records yet"),
+          el("p", { class: "lead" }, "A run with `recurbench run` makes some."),
+        ];
   main.replaceChildren(
-    el("div", { class: "heading" }, heading, data.shared && track ? el("p", { class: "note" }, `All tracks: ${data.shared}`) : null),
+    el(
+      "div",
+      { class: "heading" },
+      heading,
+      data.shared && track ? el("p", { class: "note" }, `All tracks: ${data.shared}`) : null,
+    ),
     sections.length > 1 ? jumps(sections) : "",
     track ? filterBox(track, redraw) : "",
-    ...sections.map((one) => one.section));
+    ...sections.map((one) => one.section),
+  );
   drawNav();
   document.title = `${track?.name ?? study?.name ?? "no records"} – recurbench leaderboard`;
   redraw();
@@ -50,19 +78,42 @@ function show() {
   if (at && sections.some((one) => one.section.id === at)) jump(at);
 }
 
+/** What tells a track from others of its task. */
+function rest(track) {
+  return track.name.slice(track.task.length).trim();
+}
+
 /** The studies that a track is part of. */
 function part(track) {
   const known = track.studies.filter((name) => data.studies.some((one) => one.name === name));
-  return known.flatMap((name, i) => [i ? ", " : " · study ", el("a", { href: address("study", name) }, name)]);
+  return known.flatMap((name, i) => [
+    i ? ", " : " · study ",
+    el("a", { href: address("study", name) }, name),
+  ]);
 }
 
 function jumps(sections) {
-  return el("ul", { class: "jumps", "aria-label": "Sections" }, sections.map(({ section }) => el("li", {}, el("button", {
-    type: "button", onclick: () => {
-      keep({ at: section.id });
-      jump(section.id);
-    },
-  }, section.querySelector("h2").textContent))));
+  return el(
+    "ul",
+    { class: "jumps", "aria-label": "Sections" },
+    sections.map(({ section }) =>
+      el(
+        "li",
+        {},
+        el(
+          "button",
+          {
+            type: "button",
+            onclick: () => {
+              keep({ at: section.id });
+              jump(section.id);
+            },
+          },
+          section.querySelector("h2").textContent,
+        ),
+      ),
+    ),
+  );
 }
 
 function jump(id) {
@@ -72,18 +123,38 @@ function jump(id) {
 }
 
 function drawNav() {
-  const link = (kind, name, parts) => el("li", {}, el("a", {
-    href: address(kind, name), "aria-current": name === open ? "page" : null,
-  }, parts));
+  const link = (kind, name, parts) =>
+    el(
+      "li",
+      {},
+      el(
+        "a",
+        {
+          href: address(kind, name),
+          "aria-current": name === open ? "page" : null,
+        },
+        parts,
+      ),
+    );
   const tracks = data.tracks.map((track) => {
-    const rest = track.name.slice(track.task.length).trim();
-    return link("track", track.id, [el("span", { class: "name" }, track.task), rest ? el("small", {}, rest) : ""]);
+    return link("track", track.id, [
+      el("span", { class: "name" }, track.task),
+      rest(track) ? el("small", {}, rest(track)) : "",
+    ]);
   });
   const part_ = (title, items) => (items.length ? [el("h2", {}, title), el("ul", {}, items)] : []);
   nav.replaceChildren(
-    ...part_("Studies", data.studies.map((study) => link("study", study.name,
-      [el("span", { class: "name" }, study.name), el("small", {}, count(study.tracks.length, "track"))]))),
-    ...part_("Tracks", tracks));
+    ...part_(
+      "Studies",
+      data.studies.map((study) =>
+        link("study", study.name, [
+          el("span", { class: "name" }, study.name),
+          el("small", {}, count(study.tracks.length, "track")),
+        ]),
+      ),
+    ),
+    ...part_("Tracks", tracks),
+  );
 }
 
 function isDark() {
@@ -163,5 +234,6 @@ if (data.live) {
   addEventListener("focus", ask);
 }
 
-document.getElementById("about").textContent = `version ${data.version} · ${count(data.tracks.length, "track")}`;
+document.getElementById("about").textContent =
+  `version ${data.version} · ${count(data.tracks.length, "track")}`;
 show();

@@ -1,9 +1,19 @@
 // Lines and points over two axes. uPlot gives axes, zoom and the cursor; the lines are drawn here,
 // so that each may have its own places on the x axis and a band around it.
 
-import { button, colour, count, el, figure, keep, lineStyle, number, toggle, view } from "./base.js";
-
-/* global uPlot */
+import {
+  button,
+  colour,
+  count,
+  el,
+  figure,
+  keep,
+  lineStyle,
+  number,
+  toggle,
+  view,
+} from "./base.js";
+import { extent } from "./figures.js";
 
 const NEAR = 30;
 const FIRST = 6;
@@ -39,7 +49,7 @@ export function plotSection({ id, title, note, controls = [], make, columns, log
     const visible = () => spec.series.filter((one) => one.front || shown.has(one.key));
     drawLegend(keys);
     plot = build(box, tip, spec, visible(), { x: log("x"), y: log("y"), title });
-    hint.textContent = plot ? spec.hint ?? "" : "Nothing to draw here.";
+    hint.textContent = plot ? (spec.hint ?? "") : "Nothing to draw here.";
     made.stale();
   }
 
@@ -51,50 +61,97 @@ export function plotSection({ id, title, note, controls = [], make, columns, log
 
   function drawLegend(keys) {
     const focused = document.activeElement?.dataset?.key;
-    const items = spec.series.filter((one) => !one.front).map((one) => {
-      const style = lineStyle(one.style);
-      const swatch = el("span", { class: "swatch", "aria-hidden": "true" });
-      swatch.style.borderTopColor = style.colour;
-      swatch.style.borderTopStyle = style.dash.length ? (style.dash[0] < 4 ? "dotted" : "dashed") : "solid";
-      const item = el("button", {
-        type: "button", class: "line", "aria-pressed": `${shown.has(one.key)}`, "data-key": `${id}/${one.key}`,
-        onclick: () => {
-          const next = new Set(shown);
-          if (!next.delete(one.key)) next.add(one.key);
-          change(next);
-        },
-      }, swatch, el("span", { class: "name" }, one.label));
-      return item;
-    });
-    const all = items.length > 1
-      ? [button("All", () => change(new Set(keys)), { "aria-label": `Show all lines of ${title}` }),
-        button("None", () => change(new Set()), { "aria-label": `Hide all lines of ${title}` })]
-      : [];
+    const items = spec.series
+      .filter((one) => !one.front)
+      .map((one) => {
+        const style = lineStyle(one.style);
+        const swatch = el("span", { class: "swatch", "aria-hidden": "true" });
+        swatch.style.borderTopColor = style.colour;
+        swatch.style.borderTopStyle = style.dash.length
+          ? style.dash[0] < 4
+            ? "dotted"
+            : "dashed"
+          : "solid";
+        const item = el(
+          "button",
+          {
+            type: "button",
+            class: "line",
+            "aria-pressed": `${shown.has(one.key)}`,
+            "data-key": `${id}/${one.key}`,
+            onclick: () => {
+              const next = new Set(shown);
+              if (!next.delete(one.key)) next.add(one.key);
+              change(next);
+            },
+          },
+          swatch,
+          el("span", { class: "name" }, one.label),
+        );
+        return item;
+      });
+    const all =
+      items.length > 1
+        ? [
+            button("All", () => change(new Set(keys)), {
+              "aria-label": `Show all lines of ${title}`,
+            }),
+            button("None", () => change(new Set()), { "aria-label": `Hide all lines of ${title}` }),
+          ]
+        : [];
     legend.replaceChildren(...items, ...all);
     if (focused) [...legend.children].find((item) => item.dataset.key === focused)?.focus();
   }
 
   const zoom = (factor) => () => plot?.zoomBy(factor);
   const named = (what) => ({ "aria-label": `${what}: ${title}` });
-  const switches = logs.map((axis) => toggle(`log ${axis}`, log(axis), (on) => {
-    keep({ [`${id}-log${axis}`]: on ? "1" : null });
-    draw();
-  }));
+  const switches = logs.map((axis) =>
+    toggle(`log ${axis}`, log(axis), (on) => {
+      keep({ [`${id}-log${axis}`]: on ? "1" : null });
+      draw();
+    }),
+  );
   const rows = () => {
     const head = columns ?? ["entry", spec.xLabel, spec.yLabel, "low", "high"];
-    const found = spec.series.filter((one) => !one.front && shown.has(one.key)).flatMap((one) =>
-      one.x.map((x, i) => [one.label, spec.ticks ? spec.ticks[x] : x, one.y[i],
-        one.low?.[i] ?? null, one.high?.[i] ?? null]));
+    const found = spec.series
+      .filter((one) => !one.front && shown.has(one.key))
+      .flatMap((one) =>
+        one.x.map((x, i) => [
+          one.label,
+          spec.ticks ? spec.ticks[x] : x,
+          one.y[i],
+          one.low?.[i] ?? null,
+          one.high?.[i] ?? null,
+        ]),
+      );
     return { head, rows: found };
   };
   const made = figure({
-    id, title, note,
-    controls: [...controls.map((control) => control(() => draw())), ...switches,
-      el("span", { class: "zoom" }, button("+", zoom(0.5), named("Zoom in")),
-        button("−", zoom(2), named("Zoom out")), button("Reset", () => draw(), named("Reset the zoom")))],
+    id,
+    title,
+    note,
+    controls: [
+      ...controls.map((control) => control(() => draw())),
+      ...switches,
+      el(
+        "span",
+        { class: "zoom" },
+        button("+", zoom(0.5), named("Zoom in")),
+        button("−", zoom(2), named("Zoom out")),
+        button("Reset", () => draw(), named("Reset the zoom")),
+      ),
+    ],
     body: el("div", {}, box, hint, legend),
     rows,
-    picture: { ending: "png", make: () => picture(plot, title, spec.series.filter((one) => shown.has(one.key))) },
+    picture: {
+      ending: "png",
+      make: () =>
+        picture(
+          plot,
+          title,
+          spec.series.filter((one) => shown.has(one.key)),
+        ),
+    },
   });
   return { section: made.section, draw };
 }
@@ -102,41 +159,67 @@ export function plotSection({ id, title, note, controls = [], make, columns, log
 function build(box, tip, spec, series, { x: logX, y: logY, title }) {
   const usable = (n, log) => n !== null && n !== undefined && Number.isFinite(n) && (!log || n > 0);
   const xs = series.flatMap((one) => one.x.filter((n) => usable(n, logX)));
-  const ys = series.flatMap((one) => [...one.y, ...(one.low ?? []), ...(one.high ?? [])]
-    .filter((n) => usable(n, logY)));
-  if (!xs.length || !ys.length) return null;
+  const points = series.flatMap((one) =>
+    one.y.map((value, i) => {
+      const range = [one.low?.[i] ?? null, one.high?.[i] ?? null];
+      // A band of seeds is drawn whole, an interval as far as it leaves the means room.
+      return isBand(one) ? { value, dots: range } : { value, interval: range };
+    }),
+  );
+  const yRange = extent(points, spec.lines ?? [], logY);
+  if (!xs.length || !yRange) return null;
   const xRange = padded(xs, logX, spec.ticks ? 0.12 : 0.03);
-  const yRange = withLines(padded(ys, logY, 0.05), spec.lines ?? [], logY);
   const text = colour("soft");
   const axis = (label, more) => ({
-    stroke: text, label, labelSize: 22, font: "12px system-ui, sans-serif",
-    labelFont: "12px system-ui, sans-serif", grid: { stroke: colour("rule"), width: 1 },
+    stroke: text,
+    label,
+    labelSize: 20,
+    labelGap: 0,
+    font: "12px system-ui, sans-serif",
+    labelFont: "12px system-ui, sans-serif",
+    grid: { stroke: colour("rule"), width: 1 },
     ticks: { stroke: colour("rule"), width: 1, size: 5 },
-    values: (_, splits) => splits.map((n) => (n === null ? "" : number(n, 3))), ...more,
+    values: (_, splits) => splits.map((n) => (n === null ? "" : number(n, 3))),
+    ...more,
   });
   const named = spec.ticks
     ? { splits: () => spec.ticks.map((_, i) => i), values: (_, at) => at.map((i) => spec.ticks[i]) }
     : { space: 60 };
-  const scale = (log) => ({ time: false, distr: log ? 3 : 1, log: 10, range: (_, low, high) => [low, high] });
-  const plot = new uPlot({
-    width: Math.max(260, box.clientWidth), height: HEIGHT,
-    scales: { x: scale(logX), y: scale(logY) },
-    axes: [axis(spec.xLabel, named), axis(spec.yLabel, { size: 58 })],
-    series: [{}, { paths: () => null, points: { show: false } }],
-    legend: { show: false },
-    cursor: { points: { show: false }, drag: { x: true, y: true, uni: 30 } },
-    hooks: {
-      draw: [(u) => paint(u, series, spec.lines ?? [])],
-      setCursor: [(u) => point(u, tip, spec, series)],
+  const scale = (log) => ({
+    time: false,
+    distr: log ? 3 : 1,
+    log: 10,
+    range: (_, low, high) => [low, high],
+  });
+  const plot = new uPlot(
+    {
+      width: Math.max(260, box.clientWidth),
+      height: HEIGHT,
+      scales: { x: scale(logX), y: scale(logY) },
+      axes: [axis(spec.xLabel, { size: 32, ...named }), axis(spec.yLabel, { size: 58 })],
+      series: [{}, { paths: () => null, points: { show: false } }],
+      legend: { show: false },
+      cursor: { points: { show: false }, drag: { x: true, y: true, uni: 30 } },
+      hooks: {
+        draw: [(u) => paint(u, series, spec.lines ?? [])],
+        setCursor: [(u) => point(u, tip, spec, series)],
+      },
     },
-  }, [xRange, yRange], box);
+    [xRange, yRange],
+    box,
+  );
   const canvas = box.querySelector("canvas");
   canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label",
-    `${title}: ${count(series.filter((one) => !one.front).length, "line")}, ${spec.yLabel} against ${spec.xLabel}. Its numbers are in the table below.`);
+  canvas.setAttribute(
+    "aria-label",
+    `${title}: ${count(series.filter((one) => !one.front).length, "line")}, ${spec.yLabel} against ${spec.xLabel}. Its numbers are in the table below.`,
+  );
   plot.zoomBy = (factor) => {
     plot.batch(() => {
-      for (const [key, log] of [["x", logX], ["y", logY]]) {
+      for (const [key, log] of [
+        ["x", logX],
+        ["y", logY],
+      ]) {
         const { min, max } = plot.scales[key];
         const to = log ? Math.log : (n) => n;
         const back = log ? Math.exp : (n) => n;
@@ -160,18 +243,6 @@ function padded(values, log, share) {
   return [low - pad, high + pad];
 }
 
-/** A range that takes in references which do not double it. */
-function withLines([low, high], lines, log) {
-  const to = log ? Math.log : (n) => n;
-  const size = to(high) - to(low);
-  for (const { value } of lines) {
-    if (log && value <= 0) continue;
-    const [first, last] = [Math.min(low, value), Math.max(high, value)];
-    if (to(last) - to(first) <= 2 * size) [low, high] = [first, last];
-  }
-  return low === high ? [low - 1, high + 1] : [low, high];
-}
-
 function paint(u, series, lines) {
   const { ctx } = u;
   const { left, top, width, height } = u.bbox;
@@ -186,9 +257,13 @@ function paint(u, series, lines) {
     ctx.strokeStyle = ctx.fillStyle = colour("soft");
     ctx.lineWidth = ratio;
     ctx.setLineDash([4 * ratio, 4 * ratio]);
-    stroke(ctx, [[left, y], [left + width, y]]);
+    stroke(ctx, [
+      [left, y],
+      [left + width, y],
+    ]);
     ctx.font = `${11 * ratio}px system-ui, sans-serif`;
     ctx.textAlign = "right";
+    ctx.textBaseline = "alphabetic";
     ctx.fillText(line.label, left + width - 6 * ratio, y - 4 * ratio);
   }
   for (const one of series) paintSeries(u, ctx, one, ratio);
@@ -196,13 +271,16 @@ function paint(u, series, lines) {
 }
 
 function paintSeries(u, ctx, one, ratio) {
-  const { colour: own, dash } = one.front ? { colour: colour("soft"), dash: [] } : lineStyle(one.style);
-  const at = (values) => one.x
-    .map((x, i) => [u.valToPos(x, "x", true), u.valToPos(values[i] ?? NaN, "y", true), values[i]])
-    .filter(([x, y, value]) => Number.isFinite(x) && Number.isFinite(y) && value !== null);
+  const { colour: own, dash } = one.front
+    ? { colour: colour("soft"), dash: [] }
+    : lineStyle(one.style);
+  const at = (values) =>
+    one.x
+      .map((x, i) => [u.valToPos(x, "x", true), u.valToPos(values[i] ?? NaN, "y", true), values[i]])
+      .filter(([x, y, value]) => Number.isFinite(x) && Number.isFinite(y) && value !== null);
   ctx.strokeStyle = ctx.fillStyle = own;
   ctx.setLineDash([]);
-  if (one.low && one.joined !== false && !one.bars) {
+  if (isBand(one)) {
     ctx.globalAlpha = 0.15;
     ctx.beginPath();
     trace(ctx, [...at(one.high), ...at(one.low).reverse()]);
@@ -217,7 +295,19 @@ function paintSeries(u, ctx, one, ratio) {
   if (one.joined !== false) {
     ctx.lineWidth = (one.front ? 1.2 : 1.8) * ratio;
     ctx.setLineDash(dash.map((n) => n * ratio));
-    stroke(ctx, one.step ? points.flatMap(([x, y], i) => (i ? [[x, points[i - 1][1]], [x, y]] : [[x, y]])) : points);
+    stroke(
+      ctx,
+      one.step
+        ? points.flatMap(([x, y], i) =>
+            i
+              ? [
+                  [x, points[i - 1][1]],
+                  [x, y],
+                ]
+              : [[x, y]],
+          )
+        : points,
+    );
     ctx.setLineDash([]);
   }
   if (one.points || points.length === 1) {
@@ -233,6 +323,11 @@ function stroke(ctx, points) {
   ctx.beginPath();
   trace(ctx, points);
   ctx.stroke();
+}
+
+/** Whether low and high are drawn as a band along the line, not as a bar at each point. */
+function isBand(one) {
+  return Boolean(one.low) && one.joined !== false && !one.bars;
 }
 
 function trace(ctx, points) {
@@ -258,11 +353,15 @@ function point(u, tip, spec, series) {
   tip.hidden = best === null;
   if (best === null) return;
   const { one, i, x } = best;
-  const range = one.low?.[i] === null || one.low?.[i] === undefined || one.low[i] === one.high[i]
-    ? "" : ` (${number(one.low[i])} to ${number(one.high[i])})`;
+  const range =
+    one.low?.[i] === null || one.low?.[i] === undefined || one.low[i] === one.high[i]
+      ? ""
+      : ` (${number(one.low[i])} to ${number(one.high[i])})`;
   tip.replaceChildren(
-    el("strong", {}, one.label), el("br"),
-    `${spec.ticks ? spec.ticks[x] : `${spec.xLabel} ${number(x)}`}: ${number(one.y[i])}${range}`);
+    el("strong", {}, one.label),
+    el("br"),
+    `${spec.ticks ? spec.ticks[x] : `${spec.xLabel} ${number(x)}`}: ${number(one.y[i])}${range}`,
+  );
   const shift = u.over.offsetLeft;
   const room = u.over.clientWidth;
   tip.style.left = `${Math.min(left + shift + 14, Math.max(shift, room + shift - tip.offsetWidth - 4))}px`;
@@ -293,7 +392,10 @@ async function picture(plot, title, series) {
     ctx.strokeStyle = style.colour;
     ctx.lineWidth = 2 * ratio;
     ctx.setLineDash(style.dash.map((n) => n * ratio));
-    stroke(ctx, [[x, y], [x + 24 * ratio, y]]);
+    stroke(ctx, [
+      [x, y],
+      [x + 24 * ratio, y],
+    ]);
     ctx.fillText(one.label.slice(0, 28), x + 30 * ratio, y + 4 * ratio);
   });
   return new Promise((done) => canvas.toBlob((blob) => done([blob, "image/png"]), "image/png"));

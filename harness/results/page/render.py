@@ -20,7 +20,7 @@ from recurbench.harness.results.report import View
 HOME = Path(__file__).parent
 
 LIBRARY = "uPlot.iife.min.js"
-MODULES = ("base.js", "figures.js", "plots.js", "study.js", "track.js", "page.js")
+MODULES = ("base.js", "figures.js", "plots.js", "study.js", "table.js", "track.js", "page.js")
 """Our own script; a module may import from those before it."""
 STYLES = ("uPlot.min.css", "page.css")
 
@@ -38,7 +38,6 @@ def render(data: dict[str, Any], *, live: str | None = None) -> str:
         live: for a page that a server keeps fresh, the version that it shows.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
 
     scripts = [read_asset(LIBRARY), bundle()]
     styles = [read_asset(name) for name in STYLES]
@@ -47,9 +46,9 @@ def render(data: dict[str, Any], *, live: str | None = None) -> str:
     )
     return environment.get_template("page.html").render(
         policy=policy(scripts, styles, live=live is not None),
-        data=Markup(as_script_data(data | {"live": live})),  # noqa: S704 - escaped for its place
-        scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own files
-        styles=[Markup(style) for style in styles],  # noqa: S704
+        data=as_script_data(data | {"live": live}),
+        scripts=scripts,
+        styles=styles,
     )
 
 

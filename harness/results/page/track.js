@@ -1,17 +1,14 @@
-// A track: its table, its scores, and what is known of them.
+// A track: its table, and figures of all that is known of its entries.
 
-import {
-  bytes, choice, count, csv, el, figure, keep, number, save, scrolling, seconds, table, toggle, view,
-  withHalf,
-} from "./base.js";
+import { choice, count, el, figure, keep, table, toggle, view, withHalf } from "./base.js";
 import { plotSection } from "./plots.js";
 import { dotSection } from "./study.js";
+import { board, here, matching, rankText, SIZES } from "./table.js";
 
-const AXES = [["step", "steps"], ["seconds", "seconds of training"], ["tokens", "tokens"]];
-const SIZES = [
-  ["parameters", "parameters"], ["recurrent_parameters", "recurrent parameters"],
-  ["state_size", "state size"], ["train_seconds", "seconds of training"],
-  ["tokens_per_second", "tokens per second"], ["peak_memory_bytes", "peak memory in bytes"],
+const AXES = [
+  ["step", "steps"],
+  ["seconds", "seconds of training"],
+  ["tokens", "tokens"],
 ];
 const MEASURED = ["train_seconds", "tokens_per_second", "peak_memory_bytes"];
 
@@ -25,232 +22,43 @@ export function trackView(track) {
   const sections = [board(track, chosen), scores(track, scored)];
   if (track.rows.some((row) => row.curves.length)) sections.push(curves(track, scored));
   if (track.rows.some((row) => row.parameters !== null)) sections.push(costs(track, scored));
-  if (track.rows.some((row) => Object.keys(row.splits).length)) sections.push(lengths(track, scored));
-  if (track.rows.some((row) => row.tried.some((trial) => trial.lr !== null))) sections.push(tuning(track, chosen));
-  if (track.rows.some((row) => row.runs.some((run) => run.speed))) sections.push(speeds(track, scored));
+  if (track.rows.some((row) => Object.keys(row.splits).length))
+    sections.push(lengths(track, scored));
+  if (track.rows.some((row) => row.tried.some((trial) => trial.lr !== null)))
+    sections.push(tuning(track, chosen));
+  if (track.rows.some((row) => row.runs.some((run) => run.speed)))
+    sections.push(speeds(track, scored));
   if (track.rows.some((row) => row.failures.length)) sections.push(failures(chosen));
   sections.push(provenance(track));
   return sections;
 }
 
-/** Whether rows have all the words of the filter. */
-function matching(rows) {
-  const words = view("filter", "").toLowerCase().split(/\s+/).filter(Boolean);
-  return rows.filter((row) => words.every((word) => row.label.toLowerCase().includes(word)));
-}
-
-export function filterBox(track, redraw) {
-  const said = el("span", { class: "found", role: "status" });
-  const say = () => {
-    said.textContent = `${matching(track.rows).length} of ${count(track.rows.length, "entry").replace("entrys", "entries")}`;
-  };
-  let waiting = null;
-  const input = el("input", {
-    type: "search", id: "filter", value: view("filter", ""), placeholder: "e.g. gru", autocomplete: "off", spellcheck: "false",
-    oninput: () => {
-      keep({ filter: input.value, row: null });
-      say();
-      clearTimeout(waiting);
-      waiting = setTimeout(redraw, 120);
-    },
-  });
-  say();
-  return el("div", { class: "filter" }, el("label", { for: "filter" }, "Filter entries"), input, said);
-}
-
-// The table.
-
-const rankText = (row) => {
-  if (!row.rank) return "–";
-  return row.rank[0] === row.rank[1] ? `${row.rank[0]}` : `${row.rank[0]}–${row.rank[1]}`;
-};
-const here = (track, row, value) => (row.machine === track.machine ? value : null);
-
-function columns(track) {
-  const numeric = (key, head, text, sort = (row) => row[key]) => ({ key, head, text, sort });
-  return [
-    numeric("rank", "rank", rankText, (row) => (row.rank ? row.rank[0] + row.rank[1] / 1e6 : null)),
-    { key: "entry", head: "entry", sort: (row) => row.label.toLowerCase() },
-    { key: "ties", head: "ties", text: (row) => row.ties, sort: (row) => row.ties || null },
-    numeric("test", "test", (row) => withHalf(row.test, row.interval)),
-    numeric("val", "val", (row) => number(row.val)),
-    numeric("seeds", "seeds", (row) => `${row.seeds}`),
-    numeric("trials", "trials", (row) => `${row.trials}${row.more ? "*" : ""}`),
-    numeric("hidden_size", "hidden", (row) => number(row.hidden_size, 9)),
-    numeric("parameters", "parameters", (row) => number(row.parameters, 15)),
-    numeric("state_size", "state", (row) => number(row.state_size, 15)),
-    numeric("train_seconds", "train time", (row) => seconds(here(track, row, row.train_seconds)), (row) => here(track, row, row.train_seconds)),
-    numeric("tokens_per_second", "tokens/s", (row) => number(here(track, row, row.tokens_per_second), 3), (row) => here(track, row, row.tokens_per_second)),
-    numeric("peak_memory_bytes", "memory", (row) => bytes(here(track, row, row.peak_memory_bytes)), (row) => here(track, row, row.peak_memory_bytes)),
-    numeric("failed", "failed", (row) => `${row.failures.length}`, (row) => row.failures.length),
-  ];
-}
-
-function board(track, chosen) {
-  const all = columns(track);
-  const body = el("tbody", {});
-  const heads = new Map();
-  const order = () => {
-    const wanted = view("sort", "");
-    const column = all.find((one) => one.key === wanted.replace("-", ""));
-    return column ? [column, wanted.startsWith("-") ? -1 : 1] : [null, 1];
-  };
-  const sorted = () => {
-    const [column, sign] = order();
-    const rows = chosen();
-    if (!column) return rows;
-    return [...rows].sort((one, other) => {
-      const [a, b] = [column.sort(one), column.sort(other)];
-      if (a === null || b === null) return (a === null) - (b === null);
-      return sign * (a < b ? -1 : a > b ? 1 : 0) || one.place - other.place;
-    });
-  };
-  const press = (column) => {
-    const [now, sign] = order();
-    const next = now !== column ? column.key : sign === 1 ? `-${column.key}` : null;
-    keep({ sort: next });
-    draw();
-  };
-  const headRow = el("tr", {}, all.map((column) => {
-    const arrow = el("span", { class: "arrow", "aria-hidden": "true" });
-    const head = el("th", { scope: "col", class: column.text && column.key !== "ties" ? "num" : column.key },
-      el("button", { type: "button", class: "sort", onclick: () => press(column) }, column.head, arrow));
-    heads.set(column, [head, arrow]);
-    return head;
-  }));
-
-  function draw() {
-    const [by, sign] = order();
-    for (const [column, [head, arrow]] of heads) {
-      head.setAttribute("aria-sort", by !== column ? "none" : sign === 1 ? "ascending" : "descending");
-      arrow.textContent = by !== column ? "" : sign === 1 ? "▲" : "▼";
-    }
-    const rows = sorted().map((row) => entryRows(track, row, all, draw));
-    const lines = references(track, by, sign).map(([name, score]) => ({ score, nodes: [referenceRow(name, score, all)] }));
-    body.replaceChildren(...merged(track, rows, lines, by, sign));
-    if (!rows.length) body.prepend(el("tr", {}, el("td", { colspan: all.length, class: "none" }, "No entry fits the filter.")));
-  }
-  const numbers = () => ({
-    head: ["entry", "cell", "rank from", "rank to", "ties", "test", "low", "high", "val", "seeds", "trials",
-      "edge", "older code", "hidden size", ...SIZES.map(([name]) => name), "machine", "failed", "setting"],
-    rows: sorted().map((row) => [row.label, row.cell, ...(row.rank ?? [null, null]), row.ties, row.test,
-      ...(row.interval ?? [null, null]), row.val, row.seeds, row.trials, row.edge, row.older, row.hidden_size,
-      ...SIZES.map(([name]) => row[name]), row.machine, row.failures.length, row.setting]),
-  });
-  const section = el("section", { id: "table", "aria-labelledby": "table-title" },
-    el("h2", { id: "table-title", tabindex: -1 }, "Table"),
-    scrolling("Table of entries", el("table", { class: "board" },
-      el("caption", { class: "hidden" }, `${track.name}: entries and references, ${track.metric ?? "no score"}`),
-      el("thead", {}, headRow), body)),
-    el("div", { class: "after" },
-      el("details", { class: "numbers" }, el("summary", {}, "How to read it"),
-        el("ul", {}, track.captions.map((line) => el("li", {}, line)))),
-      el("span", { class: "files" }, el("button", {
-        type: "button", class: "quiet", "aria-label": "Download the table as CSV",
-        onclick: () => save(`${track.id}-table.csv`, csv(numbers()), "text/csv"),
-      }, "CSV"))));
-  return { section, draw };
-}
-
-/** References in the order in which they stand between the rows. */
-function references(track, by, sign) {
-  const up = by?.key === "test" ? sign : track.higher ? -1 : 1;
-  return Object.entries(track.references).sort((a, b) => up * (a[1] - b[1]));
-}
-
-/** Rows with each reference where its score belongs, or all at the end in another order. */
-function merged(track, rows, lines, by, sign) {
-  if (by && by.key !== "test") return [...rows, ...lines].flatMap((one) => one.nodes);
-  const up = by ? sign : track.higher ? -1 : 1;
-  const found = [];
-  let next = 0;
-  for (const row of rows) {
-    while (next < lines.length && (row.score === null || up * (lines[next].score - row.score) <= 0)) {
-      found.push(...lines[next++].nodes);
-    }
-    found.push(...row.nodes);
-  }
-  return [...found, ...lines.slice(next).flatMap((one) => one.nodes)];
-}
-
-function referenceRow(name, score, all) {
-  return el("tr", { class: "reference" }, all.map((column) => {
-    if (column.key === "entry") return el("th", { scope: "row", class: "entry" }, el("span", { class: "name", title: name }, name));
-    return el("td", { class: "num" }, column.key === "test" ? number(score) : "");
-  }));
-}
-
-function entryRows(track, row, all, redraw) {
-  const open = view("row", null) === `${row.place}`;
-  const marks = [
-    row.older ? ["older code", "newer code has been run since; not ranked"] : null,
-    row.edge ? ["edge", "the best rate is the least or the largest tried; widen the grid"] : null,
-  ].filter(Boolean);
-  const id = `row-${row.place}`;
-  const line = el("tr", { class: row.older ? "older" : row.rank?.[0] === 1 ? "best" : "" }, all.map((column) => {
-    if (column.key !== "entry") return el("td", { class: column.key === "ties" ? "ties" : "num" }, column.text(row));
-    return el("th", { scope: "row", class: "entry" },
-      el("button", {
-        type: "button", class: "open", "aria-expanded": `${open}`, "aria-controls": id,
-        onclick: () => {
-          keep({ row: open ? null : row.place });
-          redraw();
-          document.querySelector(`[aria-controls="${id}"]`)?.focus();
-        },
-      }, el("span", { class: "name", title: row.label }, row.label)),
-      marks.map(([mark, why]) => el("span", { class: "mark", title: why }, mark)));
-  }));
-  const nodes = [line];
-  if (open) nodes.push(el("tr", { class: "detail", id }, el("td", { colspan: all.length }, details(row))));
-  return { score: row.test, nodes };
-}
-
-/** All that is known of an entry's runs. */
-function details(row) {
-  const facts = (pairs) => el("dl", {}, pairs.filter(([, value]) => value).flatMap(([name, value]) =>
-    [el("dt", {}, name), el("dd", {}, value)]));
-  const versions = (run) => Object.entries(run.versions).filter(([, v]) => v).map(([n, v]) => `${n} ${v}`).join(", ");
-  const unique = (of) => [...new Set(row.runs.map(of).filter(Boolean))].join("; ");
-  return el("div", { class: "details" },
-    facts([
-      ["cell", unique((run) => run.cell)],
-      ["chosen setting", row.setting],
-      ["not chosen, too few seeds", row.left_out.join(", ")],
-      ["repeated", row.repeated ? `${count(row.repeated, "more run")} with the same seed: the latest completed one counts` : ""],
-      ["code", unique((run) => run.code)],
-      ["versions", unique(versions)],
-      ["machine", unique((run) => run.machine)],
-    ]),
-    row.runs.length ? table({
-      head: ["seed", "test", "val", "run", "finished", "commit", "train time", "record"],
-      rows: row.runs.map((run) => [`${run.seed}`, run.test, run.val, run.run_id,
-        `${run.finished ?? "–"}${run.resumed === null || run.resumed === undefined ? "" : `, resumed after step ${run.resumed}`}`,
-        `${(run.commit ?? "unknown").slice(0, 12)}${run.dirty ? " (changed)" : ""}`, seconds(run.seconds), run.record]),
-    }, `Runs of ${row.label}`) : null,
-    row.tried.length > 1 ? table({
-      head: ["setting", "seeds", "failed", "val", "test", ""],
-      rows: row.tried.map((trial) => [trial.setting, trial.seeds, trial.failed, trial.val, trial.test, trial.chosen ? "chosen" : ""]),
-    }, `Trials of ${row.label}`) : null);
-}
-
-// The figures.
-
-const lines = (track) => Object.entries(track.references).map(([label, value]) => ({ label, value }));
+const lines = (track) =>
+  Object.entries(track.references).map(([label, value]) => ({ label, value }));
 
 function scores(track, scored) {
   return dotSection({
-    id: "scores", title: "Scores",
+    id: "scores",
+    title: "Scores",
     note: `Mean test ${track.metric ?? "score"} with its 95 % interval; small dots are seeds, dashed lines are references. Bars at the right join entries that cannot be told apart.`,
-    controls: [(draw) => toggle("log axis", view("scores-log", "0") === "1", (on) => {
-      keep({ "scores-log": on ? "1" : null });
-      draw();
-    })],
+    controls: [
+      (draw) =>
+        toggle("log axis", view("scores-log", "0") === "1", (on) => {
+          keep({ "scores-log": on ? "1" : null });
+          draw();
+        }),
+    ],
     make: () => ({
       axis: `test ${track.metric ?? "score"}, ${track.higher ? "higher" : "lower"} is better`,
-      log: view("scores-log", "0") === "1", lines: lines(track),
+      log: view("scores-log", "0") === "1",
+      lines: lines(track),
       rows: scored().map((row) => ({
-        label: row.label, value: row.test, interval: row.interval, dots: row.runs.map((run) => run.test),
-        groups: row.ties.match(/\([^)]*\)|./g) ?? [], muted: row.older,
+        label: row.label,
+        value: row.test,
+        interval: row.interval,
+        dots: row.runs.map((run) => run.test),
+        groups: row.ties.match(/\([^)]*\)|./g) ?? [],
+        muted: row.older,
         said: `${row.label}: ${withHalf(row.test, row.interval)}, ${count(row.seeds, "seed")}, rank ${rankText(row)}`,
       })),
     }),
@@ -263,29 +71,42 @@ function scores(track, scored) {
 function chooser(name, label, options, otherwise) {
   const known = options.map(([value]) => value);
   const value = () => view(name, otherwise, known);
-  const control = (draw) => choice(label, options, value(), (next) => {
-    keep({ [name]: next === otherwise ? null : next });
-    draw();
-  });
+  const control = (draw) =>
+    choice(label, options, value(), (next) => {
+      keep({ [name]: next === otherwise ? null : next });
+      draw();
+    });
   return [value, control];
 }
 
 function curves(track, scored) {
   const [x, pickX] = chooser("x", "against", AXES, "step");
-  const named = [["val", `validation ${track.metric ?? "score"}`], ["loss", "training loss"]];
-  const known = named.filter(([key]) => track.rows.some((row) => row.curves.some((one) => one[key].some((n) => n !== null))));
+  const named = [
+    ["val", `validation ${track.metric ?? "score"}`],
+    ["loss", "training loss"],
+  ];
+  const known = named.filter(([key]) =>
+    track.rows.some((row) => row.curves.some((one) => one[key].some((n) => n !== null))),
+  );
   const [y, pickY] = chooser("y", "show", known, known[0]?.[0] ?? "val");
   return plotSection({
-    id: "curves", title: "Learning curves",
+    id: "curves",
+    title: "Learning curves",
     note: "Means over seeds; bands reach from the lowest to the highest seed. Drag over the plot to zoom. Curves are thinned to a few points a run; the records hold all.",
-    controls: [pickY, pickX], logs: ["x", "y"],
+    controls: [pickY, pickX],
+    logs: ["x", "y"],
     make: () => ({
       xLabel: AXES.find(([key]) => key === x())[1],
       yLabel: named.find(([key]) => key === y())[1],
       lines: y() === "val" ? lines(track) : [],
-      series: scored().filter((row) => row.curves.length).map((row) => ({
-        label: row.label, key: `${row.place}`, style: row.place, ...averaged(row.curves, x(), y()),
-      })),
+      series: scored()
+        .filter((row) => row.curves.length)
+        .map((row) => ({
+          label: row.label,
+          key: `${row.place}`,
+          style: row.place,
+          ...averaged(row.curves, x(), y()),
+        })),
     }),
   });
 }
@@ -293,14 +114,20 @@ function curves(track, scored) {
 /** The mean and the range over seeds at each step that all of them have. */
 function averaged(curves_, x, y) {
   const steps = curves_[0].step;
-  const bySeed = curves_.map((curve) => {
-    const at = new Map();
-    (curve.step ?? steps).forEach((step, i) => {
-      const places = { step, seconds: curve.seconds[i], tokens: curve.tokens && step * curve.tokens };
-      if (curve[y][i] !== null && places[x] !== null) at.set(step, [places[x], curve[y][i]]);
-    });
-    return at;
-  }).filter((at) => at.size);
+  const bySeed = curves_
+    .map((curve) => {
+      const at = new Map();
+      (curve.step ?? steps).forEach((step, i) => {
+        const places = {
+          step,
+          seconds: curve.seconds[i],
+          tokens: curve.tokens && step * curve.tokens,
+        };
+        if (curve[y][i] !== null && places[x] !== null) at.set(step, [places[x], curve[y][i]]);
+      });
+      return at;
+    })
+    .filter((at) => at.size);
   const found = { x: [], y: [], low: [], high: [] };
   for (const step of bySeed[0]?.keys() ?? []) {
     const points = bySeed.map((at) => at.get(step)).filter(Boolean);
@@ -317,21 +144,33 @@ function averaged(curves_, x, y) {
 function costs(track, scored) {
   const [size, pick] = chooser("cost", "against", SIZES, "parameters");
   return plotSection({
-    id: "cost", title: "Score and cost",
+    id: "cost",
+    title: "Score and cost",
     note: "Each entry is a point with the interval of its score. No entry beats one on the stepped line in both score and cost (Pareto front). Times, speeds and memory are of one hardware.",
-    controls: [pick], logs: ["x", "y"],
+    controls: [pick],
+    logs: ["x", "y"],
     make: () => {
       const measured = MEASURED.includes(size());
       const value = (row) => (measured ? here(track, row, row[size()]) : row[size()]);
       const rows = scored().filter((row) => !row.older && value(row) !== null);
       const left = scored().length - rows.length;
       const series = rows.map((row) => ({
-        label: row.label, key: `${row.place}`, style: row.place, joined: false, points: true,
-        x: [value(row)], y: [row.test], low: row.interval && [row.interval[0]], high: row.interval && [row.interval[1]],
+        label: row.label,
+        key: `${row.place}`,
+        style: row.place,
+        joined: false,
+        points: true,
+        x: [value(row)],
+        y: [row.test],
+        low: row.interval && [row.interval[0]],
+        high: row.interval && [row.interval[1]],
       }));
       return {
-        all: true, xLabel: SIZES.find(([key]) => key === size())[1], yLabel: `test ${track.metric}`,
-        lines: lines(track), series: [...series, ...front(track, rows, value, size() === "tokens_per_second")],
+        all: true,
+        xLabel: SIZES.find(([key]) => key === size())[1],
+        yLabel: `test ${track.metric}`,
+        lines: lines(track),
+        series: [...series, ...front(track, rows, value, size() === "tokens_per_second")],
         hint: `${measured && track.machine ? `On ${track.machine}. ` : ""}${left ? `${count(left, "more row")} of older code or another machine not drawn.` : ""}`,
       };
     },
@@ -344,27 +183,53 @@ function front(track, rows, value, more) {
   const gain = track.higher ? 1 : -1;
   const order = [...rows].sort((a, b) => sign * (value(a) - value(b)) || gain * (b.test - a.test));
   const best = [];
-  for (const row of order) if (!best.length || gain * (row.test - best.at(-1).test) > 0) best.push(row);
+  for (const row of order)
+    if (!best.length || gain * (row.test - best.at(-1).test) > 0) best.push(row);
   if (best.length < 2) return [];
-  return [{ label: "Pareto front", key: "front", front: true, step: true, x: best.map(value), y: best.map((row) => row.test) }];
+  return [
+    {
+      label: "Pareto front",
+      key: "front",
+      front: true,
+      step: true,
+      x: best.map(value),
+      y: best.map((row) => row.test),
+    },
+  ];
 }
 
 function lengths(track, scored) {
-  const splits = [...new Set(track.rows.flatMap((row) => Object.keys(row.splits)))]
-    .sort((a, b) => Number(a.match(/\d+$/)?.[0] ?? 0) - Number(b.match(/\d+$/)?.[0] ?? 0) || a.localeCompare(b));
+  const splits = [...new Set(track.rows.flatMap((row) => Object.keys(row.splits)))].sort(
+    (a, b) =>
+      Number(a.match(/\d+$/)?.[0] ?? 0) - Number(b.match(/\d+$/)?.[0] ?? 0) || a.localeCompare(b),
+  );
   const all = ["test", ...splits];
-  const names = all.map((name) => (name === "test" ? "as trained" : name.replace(/^test_/, "").replaceAll("_", " ")));
+  const names = all.map((name) =>
+    name === "test" ? "as trained" : name.replace(/^test_/, "").replaceAll("_", " "),
+  );
   return plotSection({
-    id: "length", title: "Longer sequences",
+    id: "length",
+    title: "Longer sequences",
     note: "The same models on further test splits, which are longer than those trained on; bands are 95 % intervals over seeds.",
     make: () => ({
-      xLabel: "test split", yLabel: `test ${track.metric}`, ticks: names, lines: lines(track),
+      xLabel: "test split",
+      yLabel: `test ${track.metric}`,
+      ticks: names,
+      lines: lines(track),
       series: scored().map((row) => {
-        const known = all.map((name, i) => [i, name === "test" ? [row.test, row.interval] : row.splits[name]]).filter(([, found]) => found);
+        const known = all
+          .map((name, i) => [i, name === "test" ? [row.test, row.interval] : row.splits[name]])
+          .filter(([, found]) => found);
         return {
-          label: row.label, key: `${row.place}`, style: row.place, points: true, bars: true,
-          x: known.map(([i]) => i), y: known.map(([, [mean]]) => mean),
-          low: known.map(([, [, range]]) => range?.[0] ?? null), high: known.map(([, [, range]]) => range?.[1] ?? null),
+          label: row.label,
+          key: `${row.place}`,
+          style: row.place,
+          points: true,
+          bars: true,
+          x: known.map(([i]) => i),
+          y: known.map(([, [mean]]) => mean),
+          low: known.map(([, [, range]]) => range?.[0] ?? null),
+          high: known.map(([, [, range]]) => range?.[1] ?? null),
         };
       }),
     }),
@@ -374,49 +239,95 @@ function lengths(track, scored) {
 
 function tuning(track, chosen) {
   return plotSection({
-    id: "tuning", title: "Tuning",
+    id: "tuning",
+    title: "Tuning",
     note: "Mean validation score of each trial against its learning rate. A best rate at either end of the grid says that the grid should be wider.",
     logs: ["x", "y"],
     make: () => {
-      const rows = chosen().map((row) => [row, row.tried.filter((trial) => trial.lr !== null && trial.val !== null)]);
+      const rows = chosen().map((row) => [
+        row,
+        row.tried.filter((trial) => trial.lr !== null && trial.val !== null),
+      ]);
       return {
-        xLabel: "learning rate", yLabel: `validation ${track.metric ?? "score"}`, lines: [],
-        series: rows.filter(([, tried]) => tried.length).map(([row, tried]) => ({
-          label: row.label, key: `${row.place}`, style: row.place, points: true,
-          x: tried.map((trial) => trial.lr), y: tried.map((trial) => trial.val),
-        })),
+        xLabel: "learning rate",
+        yLabel: `validation ${track.metric ?? "score"}`,
+        lines: [],
+        series: rows
+          .filter(([, tried]) => tried.length)
+          .map(([row, tried]) => ({
+            label: row.label,
+            key: `${row.place}`,
+            style: row.place,
+            points: true,
+            x: tried.map((trial) => trial.lr),
+            y: tried.map((trial) => trial.val),
+          })),
       };
     },
   });
 }
 
 function speeds(track, scored) {
-  const machines = [...new Set(track.rows.flatMap((row) => row.runs.map((run) => run.machine)))].sort();
-  const [machine, pick] = chooser("machine", "hardware", machines.map((_, i) => [`${i}`, machines[i]]),
-    `${Math.max(0, machines.indexOf(track.machine))}`);
-  const of = (row) => row.runs.filter((run) => run.machine === machines[machine()] && run.speed).map((run) => run.speed);
+  const machines = [
+    ...new Set(track.rows.flatMap((row) => row.runs.map((run) => run.machine))),
+  ].sort();
+  const [machine, pick] = chooser(
+    "machine",
+    "hardware",
+    machines.map((_, i) => [`${i}`, machines[i]]),
+    `${Math.max(0, machines.indexOf(track.machine))}`,
+  );
+  const of = (row) =>
+    row.runs
+      .filter((run) => run.machine === machines[machine()] && run.speed)
+      .map((run) => run.speed);
   return dotSection({
-    id: "speed", title: "Speed",
+    id: "speed",
+    title: "Speed",
     note: "Tokens per second of training, by hardware: the mean over seeds, and each seed as a small dot. More is faster.",
-    controls: machines.length > 1 ? [pick] : [],
+    controls: [pick],
     make: () => ({
-      axis: `tokens per second on ${machines[machine()]}`, log: true,
-      rows: scored().map((row) => [row, of(row)]).filter(([, found]) => found.length).map(([row, found]) => ({
-        label: row.label, value: found.reduce((a, b) => a + b, 0) / found.length, dots: found, muted: row.older,
-      })).sort((a, b) => b.value - a.value),
+      axis: "tokens per second",
+      log: true,
+      rows: scored()
+        .map((row) => [row, of(row)])
+        .filter(([, found]) => found.length)
+        .map(([row, found]) => ({
+          label: row.label,
+          value: found.reduce((a, b) => a + b, 0) / found.length,
+          dots: found,
+          muted: row.older,
+        }))
+        .sort((a, b) => b.value - a.value),
     }),
-    head: ["entry", "tokens per second"], values: (row) => [row.label, row.value],
+    head: ["entry", "tokens per second"],
+    values: (row) => [row.label, row.value],
   });
 }
 
 function failures(chosen) {
   const rows = () => ({
     head: ["entry", "seed", "status", "message", "run", "setting", "record"],
-    rows: chosen().flatMap((row) => row.failures.map((one) =>
-      [row.label, `${one.seed}`, one.status.replaceAll("_", " "), one.message, one.run_id, one.trial, one.record])),
+    rows: chosen().flatMap((row) =>
+      row.failures.map((one) => [
+        row.label,
+        `${one.seed}`,
+        one.status.replaceAll("_", " "),
+        one.message,
+        one.run_id,
+        one.trial,
+        one.record,
+      ]),
+    ),
   });
   const body = el("div", {});
-  const made = figure({ id: "failures", title: "Failures", note: "Runs without a finite score, with the message that ended them.", body, rows });
+  const made = figure({
+    id: "failures",
+    title: "Failures",
+    note: "Runs without a finite score, with the message that ended them.",
+    body,
+    rows,
+  });
   made.section.querySelector("details").remove();
   return { section: made.section, draw: () => body.replaceChildren(table(rows(), "Failures")) };
 }
@@ -424,8 +335,18 @@ function failures(chosen) {
 function provenance(track) {
   const settings = Object.entries(track.settings).map(([name, options]) => [name, options]);
   const rows = () => ({ head: ["what", "which"], rows: [...track.provenance, ...settings] });
-  const list = el("dl", { class: "facts" }, rows().rows.flatMap(([name, said]) => [el("dt", {}, name), el("dd", {}, said)]));
-  const made = figure({ id: "provenance", title: "Provenance", note: "Where these scores come from, and all settings that the runs of this track share.", body: list, rows });
+  const list = el(
+    "dl",
+    { class: "facts" },
+    rows().rows.flatMap(([name, said]) => [el("dt", {}, name), el("dd", {}, said)]),
+  );
+  const made = figure({
+    id: "provenance",
+    title: "Provenance",
+    note: "Where these scores come from, and all settings that the runs of this track share.",
+    body: list,
+    rows,
+  });
   made.section.querySelector("details").remove();
   return { section: made.section, draw: () => undefined };
 }
