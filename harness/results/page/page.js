@@ -53,7 +53,7 @@ function show() {
           el(
             "p",
             { class: "lead" },
-            `${count(study.standings.length, "entry", "entries")} on ${count(study.tracks.length, "track")}`,
+            `${count(study.standings.length, "entry", "entries")} on ${count(tracksOf(study), "track")}`,
           ),
         ]
       : [
@@ -76,6 +76,11 @@ function show() {
   redraw();
   const at = view("at", null);
   if (at && sections.some((one) => one.section.id === at)) jump(at);
+}
+
+/** How many tracks a study has, those without a scale included. */
+function tracksOf(study) {
+  return study.tracks.length + Object.keys(study.left_out).length;
 }
 
 /** What tells a track from others of its task. */
@@ -149,7 +154,7 @@ function drawNav() {
       data.studies.map((study) =>
         link("study", study.name, [
           el("span", { class: "name" }, study.name),
-          el("small", {}, count(study.tracks.length, "track")),
+          el("small", {}, count(tracksOf(study), "track")),
         ]),
       ),
     ),

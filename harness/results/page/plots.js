@@ -22,8 +22,9 @@ const HEIGHT = 340;
 /**
  * A section with a plot, whose lines can be hidden, zoomed, read and downloaded.
  *
- * `make()` gives `{xLabel, yLabel, series, lines, ticks, logX}` anew at every change; a series is
- * `{label, key, x, y, low, high, style, points, joined, step, said}`, and lines are references.
+ * `make()` gives `{xLabel, yLabel, series, lines, ticks, all, hint}` anew at every change. A series
+ * is `{label, key, x, y, low, high, style, points, joined, step, bars, front, names}`; lines are
+ * references, `{label, value}`.
  */
 export function plotSection({ id, title, note, controls = [], make, columns, logs = ["y"] }) {
   const box = el("div", { class: "plot" });
@@ -252,22 +253,51 @@ function paint(u, series, lines) {
   ctx.rect(left, top, width, height);
   ctx.clip();
   ctx.lineJoin = "round";
+  ctx.strokeStyle = colour("soft");
+  ctx.lineWidth = ratio;
+  ctx.setLineDash([4 * ratio, 4 * ratio]);
   for (const line of lines) {
     const y = u.valToPos(line.value, "y", true);
-    ctx.strokeStyle = ctx.fillStyle = colour("soft");
-    ctx.lineWidth = ratio;
-    ctx.setLineDash([4 * ratio, 4 * ratio]);
     stroke(ctx, [
       [left, y],
       [left + width, y],
     ]);
-    ctx.font = `${11 * ratio}px system-ui, sans-serif`;
-    ctx.textAlign = "right";
-    ctx.textBaseline = "alphabetic";
-    ctx.fillText(line.label, left + width - 6 * ratio, y - 4 * ratio);
   }
   for (const one of series) paintSeries(u, ctx, one, ratio);
+  paintLabels(u, ctx, series, lines, ratio);
   ctx.restore();
+}
+
+/** Names of references and of named points: last, on a halo, so that no line hides them. */
+function paintLabels(u, ctx, series, lines, ratio) {
+  const { left, top, width } = u.bbox;
+  ctx.font = `${11 * ratio}px system-ui, sans-serif`;
+  ctx.textBaseline = "alphabetic";
+  ctx.setLineDash([]);
+  ctx.strokeStyle = colour("ground");
+  ctx.fillStyle = colour("soft");
+  ctx.lineWidth = 4 * ratio;
+  const write = (text, align, x, y) => {
+    ctx.textAlign = align;
+    ctx.strokeText(text, x, y);
+    ctx.fillText(text, x, y);
+  };
+  for (const line of lines) {
+    const y = u.valToPos(line.value, "y", true);
+    const under = y - top < 16 * ratio;
+    write(line.label, "right", left + width - 6 * ratio, y + (under ? 13 : -4) * ratio);
+  }
+  for (const one of series.filter((each) => each.names)) {
+    const named = [];
+    for (const [i, name] of one.names.entries()) {
+      const [x, y] = [u.valToPos(one.x[i], "x", true), u.valToPos(one.y[i], "y", true)];
+      if (named.some(([a, b]) => Math.hypot(a - x, b - y) < 14 * ratio)) continue;
+      named.push([x, y]);
+      const side = x < left + width / 2 ? ["left", 8] : ["right", -8];
+      const under = y - top < 20 * ratio;
+      write(name.slice(0, 24), side[0], x + side[1] * ratio, y + (under ? 14 : -5) * ratio);
+    }
+  }
 }
 
 function paintSeries(u, ctx, one, ratio) {

@@ -194,6 +194,7 @@ function front(track, rows, value, more) {
       step: true,
       x: best.map(value),
       y: best.map((row) => row.test),
+      names: best.map((row) => row.label),
     },
   ];
 }
