@@ -59,6 +59,8 @@ def call(options: argparse.Namespace) -> int:
     view = _view(options)
     folder = options.records or ResultsFolder(options.results).runs
     if options.serve:
+        if options.output or options.format:
+            raise UserError("--serve shows the page; leave --output and --format out")
         return _serve(options, folder)
     board = _board(options, load_runs(folder), every_study=form == "html")
     if options.output is None:

@@ -85,6 +85,8 @@ def bundle() -> str:
     code = "\n".join(read_asset(name) for name in MODULES)
     code = re.sub(r"^import [^;]*;\n", "", code, flags=re.MULTILINE)
     code = re.sub(r"^export ", "", code, flags=re.MULTILINE)
+    # ASCII, so that no encoding on the way to a file can change what the policy has a hash of.
+    code = code.encode("ascii", "backslashreplace").decode()
     return f'(() => {{\n"use strict";\n{code}\n}})();'
 
 

@@ -35,3 +35,15 @@ def test_the_leaderboard_goes_to_a_file_and_an_unwritable_one_is_named(
     assert "torch_rnn" in (two_runs / "board.md").read_text()
     assert "--output nowhere/board.md" in refused("leaderboard", "--output", "nowhere/board.md")
     assert "did you mean copying?" in refused("leaderboard", "--task", "copyng")
+
+
+@pytest.mark.parametrize("further", ["--output=board.html", "--format=html"])
+def test_a_served_page_goes_nowhere_else(further: str, refused: Callable) -> None:
+    assert "leave --output and --format out" in refused("leaderboard", "--serve", further)
+
+
+@pytest.mark.parametrize(
+    ("port", "said"), [("99999", "no such port"), ("-1", "at least 0"), ("x", "an integer")]
+)
+def test_a_port_that_is_none_is_refused(port: str, said: str, refused: Callable) -> None:
+    assert said in refused("leaderboard", "--serve", f"--port={port}")

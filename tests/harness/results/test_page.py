@@ -238,6 +238,13 @@ def test_a_damaged_line_of_an_archive_costs_no_other(tmp_path: Path) -> None:
     assert [record.run_id for record in read_chosen(chosen)] == [records[0].run_id]
 
 
+def test_a_page_is_ascii_so_that_no_terminal_can_spoil_it(tmp_path: Path) -> None:
+    page = page_of([make_record("grü \U0001f600")], tmp_path)
+    assert page.isascii()
+    assert "\\U0" not in page
+    assert data_in(page)["tracks"][0]["rows"][0]["label"] == "grü \U0001f600"
+
+
 def test_the_command_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     board_of(study(), tmp_path / "runs")
     records = ["--records", str(tmp_path / "runs")]
