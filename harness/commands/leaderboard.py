@@ -7,6 +7,7 @@ from pathlib import Path
 
 from recurbench.harness.commands.arguments import (
     add_filters,
+    add_number,
     add_records,
     filter_of,
     items,
@@ -15,7 +16,7 @@ from recurbench.harness.commands.arguments import (
 )
 from recurbench.harness.console import complain
 from recurbench.harness.errors import UserError, nearest
-from recurbench.harness.results.board import build_board
+from recurbench.harness.results.board import Board, build_board
 from recurbench.harness.results.columns import COLUMNS, Column
 from recurbench.harness.results.export import ENDINGS, FORMATS
 from recurbench.harness.results.index import read_runs, uncollected
@@ -27,6 +28,8 @@ from recurbench.harness.results.selection import one_of_each_id
 from recurbench.harness.results.tracks import Track
 
 HELP = "rank the cells on every track"
+
+PORT = 8750
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", help=f"{', '.join(FORMATS)}; by default what the file's ending says"
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="write to a file")
+    parser.add_argument(
+        "--serve",
+        action="store_true",
+        help="show the page in a browser of this machine, fresh as records land, until Ctrl-C",
+    )
+    add_number(parser, "port", int, PORT, "of --serve; 0 takes any free one", at_least=0)
     add_records(parser)
 
 
@@ -58,9 +67,13 @@ def call(options: argparse.Namespace) -> int:
         require_place(options.output)
     form = _format(options.format, options.output)
     view = _view(options)
+    folder = records_of(options)
+    if options.serve:
+        if options.output or options.format:
+            raise UserError("--serve shows the page; leave --output and --format out")
+        return _serve(options, folder)
     with uncollected():
-        runs = filter_of(options).of(load_runs(records_of(options)))
-        board = build_board(runs, paired=options.paired, studies=options.study)
+        board = _board(options, load_runs(folder), every_study=form == "html")
     if options.paired and not any(map(_pairable, board.tracks)):
         raise UserError("--paired: no two entries of a track have two seeds in common")
     if options.output is None:
@@ -72,6 +85,35 @@ def call(options: argparse.Namespace) -> int:
         write_whole(options.output, text.encode())
     except OSError as error:
         raise UserError(f"--output {options.output}: {error.strerror}") from error
+    return 0
+
+
+def _board(options: argparse.Namespace, found: list[Run], *, every_study: bool) -> Board:
+    """The board that is asked for; a page has all studies, as its readers choose among them."""
+    runs = filter_of(options).of(found)
+    studies = options.study
+    if every_study and not studies:
+        studies = sorted({run.study for run in runs if run.study})
+    return build_board(runs, paired=options.paired, studies=studies)
+
+
+def _serve(options: argparse.Namespace, folder: Path) -> int:
+    """Serves the page until Ctrl-C; a folder may still be empty when it starts."""
+    from recurbench.harness.results.page.serve import serve
+
+    said: set[Damaged] = set()
+
+    def build() -> Board:
+        found = []
+        for run in read_runs(folder):
+            if isinstance(run, Run):
+                found.append(run)
+            elif run not in said:
+                said.add(run)
+                complain(f"{run.path}: skipped: {run.reason}")
+        return _board(options, found, every_study=True) if found else build_board([])
+
+    serve(folder, build, options.port)
     return 0
 
 

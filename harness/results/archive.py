@@ -4,7 +4,8 @@ import gzip
 import io
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -95,6 +96,30 @@ def packed(lines: Iterable[bytes]) -> bytes:
 def order(record: Record) -> tuple[str, str, str]:
     """The order of records in an archive."""
     return record.task["name"], record.cell["name"], record.run_id
+
+
+def read_chosen(chosen: Mapping[str, Collection[str]]) -> Iterator[Record]:
+    """Reads the records of given run ids from given files, each file once.
+
+    A record that has gone since, or that is damaged now, is left out.
+
+    Args:
+        chosen: run ids by the file or archive that holds their records.
+    """
+    for place, run_ids in sorted(chosen.items()):
+        packed = place.endswith(ENDING)
+        found = _chosen_lines(place, frozenset(run_ids)) if packed else iter([read(place)])
+        for record in found:
+            if isinstance(record, Record) and record.run_id in run_ids:
+                yield record
+
+
+def _chosen_lines(path: str, run_ids: frozenset[str]) -> Iterator[Record | Damaged]:
+    with suppress(OSError, EOFError, zlib.error):
+        for _, line in _lines(path):
+            with suppress(msgspec.DecodeError, RecursionError):
+                if _NAME.decode(line).run_id in run_ids:
+                    yield decode(line, path)
 
 
 def rank(record: Record) -> tuple[bool, float, bytes]:

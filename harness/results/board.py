@@ -72,11 +72,15 @@ class Board:
     common: Settings
     studies: list[Study]
 
+    def name(self, track: Track) -> str:
+        """The track's task with what tells it from its neighbours."""
+        return " ".join([plain(track.task), *in_words(self.distinct[track.id])])
+
     def title(self, track: Track) -> str:
-        """The track's task with what tells it from its neighbours, metric and direction."""
-        named = " ".join([plain(track.task), *in_words(self.distinct[track.id])])
+        """The track's name, metric and direction."""
         direction = "higher" if track.higher_is_better else "lower"
-        return f"{named}: {plain(track.metric or 'no completed run')}, {direction} is better"
+        metric = plain(track.metric or "no completed run")
+        return f"{self.name(track)}: {metric}, {direction} is better"
 
     def settings(self, track: Track) -> str:
         """What else the track does not share with all others."""

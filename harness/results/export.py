@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from recurbench.harness.results.board import Board, in_words
+from recurbench.harness.results.page import as_html
 from recurbench.harness.results.plain import LINE, latex, spreadsheet
 from recurbench.harness.results.report import View, as_markdown, as_terminal, lines
 from recurbench.harness.results.rows import Row
@@ -75,8 +76,10 @@ FORMATS: dict[str, Callable[[Board, View], str]] = {
     "json": as_json,
     "latex": as_latex,
     "runs": as_runs,
+    "html": as_html,
 }
-ENDINGS = {".md": "markdown", ".csv": "csv", ".json": "json", ".tex": "latex", ".txt": "terminal"}
+ENDINGS = {".md": "markdown", ".csv": "csv", ".json": "json", ".tex": "latex", ".txt": "terminal",
+           ".html": "html"}  # fmt: skip
 
 
 def _shared(board: Board, track: Track) -> dict[str, Any]:

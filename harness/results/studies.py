@@ -25,6 +25,9 @@ OPTIMUM = "optimal"
 RESAMPLES = 2000
 """Of the stratified bootstrap: the runs of each track are drawn anew, by themselves."""
 
+IN_PAIRS = 60
+"""The first entries by mean rank, whose pairs are all compared; there are too many of more."""
+
 THRESHOLDS = tuple(step / 40 for step in range(-10, 41))
 """Normalised scores at which performance profiles are read."""
 
@@ -85,8 +88,8 @@ class Study:
         critical_difference: mean ranks that differ by less cannot be told apart (Nemenyi's test
             at 5 %); None with fewer than two tracks or entries.
         groups: labels of entries that the test leaves together, neighbours in rank.
-        improvement: for pairs of entries, how likely a run of the first is better than one of the
-            second on a track, averaged over tracks, and its 95 % interval.
+        improvement: for pairs of the first `IN_PAIRS` entries, how likely a run of one is better
+            than one of the other on a track, averaged over tracks, and its 95 % interval.
     """
 
     name: str
@@ -116,7 +119,7 @@ def summarise(name: str, tracks: Sequence[Track]) -> Study:
         ranked + [standing for standing in standings if standing.missing],
         difference,
         [] if difference is None else _groups(ranked, difference),
-        _improvements(ranked, scales),
+        _improvements(ranked[:IN_PAIRS], scales),
     )
 
 

@@ -24,7 +24,7 @@ def summaries(board: Board) -> list[Sheet]:
 
 
 def _sheet(board: Board, study: Study) -> Sheet:
-    names = _names(board, study)
+    names = track_names(board, study)
     tracks = [Column(name, dropped=-number) for number, name in enumerate(names)]
     head = [
         Column("cell", left=True),
@@ -40,7 +40,7 @@ def _sheet(board: Board, study: Study) -> Sheet:
     )
 
 
-def _names(board: Board, study: Study) -> list[str]:
+def track_names(board: Board, study: Study) -> list[str]:
     """Tracks by their task, with a number where several have one."""
     tasks = {track.id: track.task for track in board.tracks}
     found: list[str] = []

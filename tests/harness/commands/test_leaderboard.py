@@ -229,3 +229,15 @@ def test_an_ending_says_the_format_in_any_case(two_runs: Path) -> None:
     assert json.loads((two_runs / "BOARD.JSON").read_text())
     assert main(["leaderboard", "--output", "board.xyz", "--format", "csv"]) == 0
     assert (two_runs / "board.xyz").read_text().startswith("track,")
+
+
+@pytest.mark.parametrize("further", ["--output=board.html", "--format=html"])
+def test_a_served_page_goes_nowhere_else(further: str, refused: Callable) -> None:
+    assert "leave --output and --format out" in refused("leaderboard", "--serve", further)
+
+
+@pytest.mark.parametrize(
+    ("port", "said"), [("99999", "no such port"), ("-1", "at least 0"), ("x", "an integer")]
+)
+def test_a_port_that_is_none_is_refused(port: str, said: str, refused: Callable) -> None:
+    assert said in refused("leaderboard", "--serve", f"--port={port}")
