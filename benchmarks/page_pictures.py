@@ -12,8 +12,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from recurbench.harness.results.archive import read_runs
 from recurbench.harness.results.board import build_board
+from recurbench.harness.results.index import read_runs
 from recurbench.harness.results.page import as_html
 from recurbench.harness.results.report import View
 from recurbench.harness.results.runs import Run

@@ -51,7 +51,7 @@ def opened(source: Source) -> Iterator[None]:
             path = loader.get_search_path()
             folder = f"file://{source.directory.absolute()}"
             path.prepend("command-line", folder, SearchPathQuery(provider="schema"))
-            loader.repository.initialize_sources(path)
+            loader.repository.initialize_sources(path)  # type: ignore[attr-defined]
         yield
 
 

@@ -17,7 +17,7 @@ from recurbench.harness.console import as_override
 from recurbench.harness.results.archive import read_chosen
 from recurbench.harness.results.board import Board
 from recurbench.harness.results.page.curves import curve_of, points_for
-from recurbench.harness.results.plain import plain, short
+from recurbench.harness.results.plain import plain
 from recurbench.harness.results.record import Record
 from recurbench.harness.results.report import captions
 from recurbench.harness.results.rows import Row
@@ -67,7 +67,7 @@ def clean(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {plain(short(name)): clean(item) for name, item in value.items()}
+        return {plain(name): clean(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [clean(item) for item in value]
     return value
@@ -132,7 +132,7 @@ def _track(board: Board, track: Track, details: Details, curves: Curves) -> dict
 def _row(row: Row, track: Track, details: Details, curves: Curves) -> dict[str, Any]:
     fewest = min((other.trials for other in track.current), default=row.trials)
     return {name: getattr(row, name) for name in AS_THEY_ARE} | {
-        "label": short(row.label),
+        "label": plain(row.label),
         "more": row.trials > fewest,
         "setting": _options(row.trial),
         "tried": [trial | {"setting": _options(trial["setting"]), "lr": _rate(trial)}
@@ -201,7 +201,7 @@ def _study(board: Board, study: Study) -> dict[str, Any]:
                 for name, value in asdict(standing).items()
                 if name not in ("runs", "scores", "missing")
             }
-            | {"label": short(standing.label)}
+            | {"label": plain(standing.label)}
             | {"scores": [standing.scores.get(track) for track in tracks]}
             for standing in study.standings
         ],
