@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -82,22 +81,53 @@ def test_every_shown_run_has_options_that_exist(page: str, config_store) -> None
             check_overrides([a for a in arguments if "=" in a and not a.startswith("hydra")])
 
 
-def test_the_commands_for_own_data_read_files_as_they_are_shown(
-    workplace: Path, config_store, read_records: Callable
+def kinds_of_files() -> list[tuple[str, str]]:
+    """The sections of the page about files that show one, by their titles."""
+    sections = (DOCS / "your-data.md").read_text().split("\n## ")[1:]
+    return [(title, body) for title, _, body in (part.partition("\n") for part in sections)]
+
+
+NOTES = {
+    "Tables of numbers": ["separator", "decimal", "note"],
+    "Texts with labels": ["header"],
+    "Series with classes": ["padding"],
+}
+"""Words of what a run says that it found, by the kind of file."""
+
+
+@pytest.mark.parametrize(("title", "body"), kinds_of_files(), ids=[t for t, _ in kinds_of_files()])
+def test_each_kind_of_file_is_read_as_it_is_shown(
+    title: str,
+    body: str,
+    workplace: Path,
+    config_store,
+    read_records: Callable,
+    capsys: pytest.CaptureFixture,
 ) -> None:
-    page = "how-to/use-your-own-data.md"
-    table, lines = (body.splitlines() for body in blocks(page, "text"))
-    hours = [datetime(2024, 1, 1) + timedelta(hours=i) for i in range(400)]
-    rows = [f"{hour:%Y-%m-%dT%H:%M},{i % 23}.5,-{i % 7}.0" for i, hour in enumerate(hours)]
-    assert re.sub(r"[\d.]+,-[\d.]+", "", rows[0]) == re.sub(r"[\d.]+,-[\d.]+", "", table[1])
-    (workplace / "my.csv").write_text("\n".join([table[0], *rows]) + "\n")
-    many = [f"{line} {number}\n" for number in range(60) for line in lines]
-    (workplace / "my.tsv").write_text("".join(many))
-    (workplace / "later.tsv").write_text("".join(f"{line} again\n" for line in lines))
-    (workplace / "my.txt").write_text("to be, or not to be, that is the question. " * 200)
-    for arguments in commands(page):
-        assert main([a for a in quickly(arguments) if "eval_sequences" not in a]) == 0, arguments
-    assert len({record["track"]["data"] for record in read_records()}) == len(commands(page))
+    (name,) = re.findall(r"^`([\w.-]+)`", body, re.MULTILINE)
+    for language, content in re.findall(r"^```(\w+)\n(.*?)^```", body, re.DOTALL | re.MULTILINE):
+        if language == "python":
+            exec(content, {})
+        else:
+            Path(name).write_text(content, encoding="utf-8")
+            assert content.count("\n") <= 6
+    (command,) = re.findall(r"^recurbench (.*)$", body, re.MULTILINE)
+    small = ["train.max_steps=2", "train.eval_every=2", "train.batch_size=1", "logger=none"]
+    splits = [] if name.endswith(".npz") else [f"task.val_file={name}", f"task.test_file={name}"]
+    assert main([*shlex.split(command), *small, *splits]) == 0
+    said = capsys.readouterr().out
+    assert [word for word in NOTES.get(title, []) if word not in said] == []
+    assert [record["status"] for record in read_records()] == ["completed"]
+
+
+@pytest.mark.parametrize(("title", "body"), kinds_of_files(), ids=[t for t, _ in kinds_of_files()])
+def test_each_option_of_a_kind_of_file_exists(title: str, body: str, config_store) -> None:
+    register()
+    (task,) = re.findall(r"^recurbench run (task=\w+)", body, re.MULTILINE)
+    options = re.findall(r"^\| `(task\.\S+|task\..*?)` \|", body, re.MULTILINE)
+    assert options
+    for option in options:
+        check_overrides([task, option])
 
 
 def test_the_metric_of_the_page_is_in_the_record(

@@ -5,6 +5,7 @@ scikit-learn is imported when a baseline is fitted, because importing it takes a
 
 import warnings
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
@@ -61,6 +62,8 @@ class NearestMean:
         with warnings.catch_warnings():
             # It warns of features without variation, which do not matter to a distance.
             warnings.filterwarnings("ignore", "self.within_class_std_dev_", UserWarning)
+            # Where all of a class are alike, scikit-learn divides by 0 for what is not asked of it.
+        with np.errstate(divide="ignore", invalid="ignore"):
             self._model = NearestCentroid().fit(features.numpy(), classes.numpy())
 
     def __call__(self, features: Tensor) -> Tensor:
