@@ -90,7 +90,7 @@ def kinds_of_files() -> list[tuple[str, str]]:
 NOTES = {
     "Tables of numbers": ["separator", "decimal", "note"],
     "Texts with labels": ["header"],
-    "Series with classes": ["padding"],
+    "Series with classes": ["without the missing steps"],
 }
 """Words of what a run says that it found, by the kind of file."""
 

@@ -72,7 +72,7 @@ def _train_and_record(prepared: Prepared, device: torch.device, started: str) ->
     require_writable(path.parent)
     title = _title(prepared)
     say(f"{title}  [{identity.run_id}]")
-    for note in prepared.task.notes:
+    for note in dict.fromkeys(prepared.task.notes):
         say(f"  {note}")
     loggers = Loggers(config)
     loggers.start(_info(prepared))

@@ -59,11 +59,10 @@ class NearestMean:
     def __init__(self, features: Tensor, classes: Tensor) -> None:
         from sklearn.neighbors import NearestCentroid
 
-        with warnings.catch_warnings():
-            # It warns of features without variation, which do not matter to a distance.
+        # It warns of, and divides by, the deviation of features that do not vary within classes,
+        # for what is not asked of it here: distances to the means do not need it.
+        with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
             warnings.filterwarnings("ignore", "self.within_class_std_dev_", UserWarning)
-            # Where all of a class are alike, scikit-learn divides by 0 for what is not asked of it.
-        with np.errstate(divide="ignore", invalid="ignore"):
             self._model = NearestCentroid().fit(features.numpy(), classes.numpy())
 
     def __call__(self, features: Tensor) -> Tensor:
