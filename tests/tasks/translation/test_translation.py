@@ -272,29 +272,6 @@ def test_a_faulty_line_is_named(tmp_path, line, message):
     assert str(error.value) == f"{path}{message}"
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "knob", "note"),
-    [
-        ("a.tsv", "source\ttarget\nja\tyes\n", None, "line 1: left out, a header (source, target)"),
-        ("a.tsv", "Target\tSource\nyes\tja\n", None, "line 1: left out, a header (Target, Source)"),
-        ("a.txt", "de\ten\nja\tyes\n", True, "line 1: left out, a header (de, en)"),
-        ("a.csv", 'src,tgt\n"ja",yes\n', None, "line 1: left out, a header (src, tgt)"),
-        ("a.csv", "ja;yes\n", None, None),
-    ],
-)
-def test_a_header_is_no_pair(tmp_path, name, text, knob, note):
-    path, notes = tmp_path / name, []
-    path.write_text(text, encoding="utf-8-sig")
-    assert read_pairs(path, list, notes, knob) == [Pair("ja", "yes")]
-    assert notes == ([f"{path}, {note}"] if note else [])
-
-
-def test_a_header_can_be_told_to_be_a_pair(tmp_path):
-    path = tmp_path / "pairs.tsv"
-    path.write_text("source\ttarget\nja\tyes\n")
-    assert read_pairs(path, list, [], header=False)[0] == Pair("source", "target")
-
-
 def test_a_split_without_a_pair_is_named(tmp_path):
     path = tmp_path / "pairs.tsv"
     path.write_text("ja\tyes\n")
