@@ -104,7 +104,7 @@ export function dotPlot(
     svg(
       "text",
       {
-        x: (left + width - right) / 2,
+        x: Math.min((left + width - right) / 2, width - axis.length * 3.4),
         y: bottom + 34,
         class: "axis",
         "text-anchor": "middle",
@@ -153,7 +153,7 @@ function stack(labels) {
 }
 
 function drawRow(row, { y, x, low, high, left, log }) {
-  const signs = Math.max(4, Math.floor((left - 10) / 6.6));
+  const signs = Math.max(4, Math.floor((left - 10) / 7.2));
   const label = row.label.length > signs ? `${row.label.slice(0, signs - 1)}…` : row.label;
   const group = svg(
     "g",
@@ -224,11 +224,12 @@ function drawGroups(picture, rows, lanes, { top, start }) {
   });
 }
 
-/** The critical difference, as long as it is on the axis. */
+/** The critical difference; an arrow says that it is longer than the axis. */
 function drawBracket(picture, { label, length }, x, low, high) {
   const [from, to] = [x(low), x(Math.min(low + length, high))];
+  const end = low + length > high ? `M${to - 6},16L${to},20L${to - 6},24` : `M${to},16v8`;
   picture.append(
-    svg("path", { d: `M${from},16v8M${from},20H${to}M${to},16v8`, class: "bracket" }),
+    svg("path", { d: `M${from},16v8M${from},20H${to}${end}`, class: "bracket" }),
     svg("text", { x: from, y: 10, class: "axis" }, label),
   );
 }

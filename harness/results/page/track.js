@@ -16,6 +16,7 @@ const MEASURED = ["train_seconds", "tokens_per_second", "peak_memory_bytes"];
 export function trackView(track) {
   track.rows.forEach((row, place) => {
     row.place = place;
+    row.name = row.older ? `${row.label} (older code)` : row.label;
   });
   const chosen = () => matching(track.rows);
   const scored = () => chosen().filter((row) => row.test !== null);
@@ -53,13 +54,13 @@ function scores(track, scored) {
       log: view("scores-log", "0") === "1",
       lines: lines(track),
       rows: scored().map((row) => ({
-        label: row.label,
+        label: row.name,
         value: row.test,
         interval: row.interval,
         dots: row.runs.map((run) => run.test),
         groups: row.ties.match(/\([^)]*\)|./g) ?? [],
         muted: row.older,
-        said: `${row.label}: ${withHalf(row.test, row.interval)}, ${count(row.seeds, "seed")}, rank ${rankText(row)}`,
+        said: `${row.name}: ${withHalf(row.test, row.interval)}, ${count(row.seeds, "seed")}, rank ${rankText(row)}`,
       })),
     }),
     head: ["entry", "test", "low", "high"],
@@ -102,7 +103,7 @@ function curves(track, scored) {
       series: scored()
         .filter((row) => row.curves.length)
         .map((row) => ({
-          label: row.label,
+          label: row.name,
           key: `${row.place}`,
           style: row.place,
           ...averaged(row.curves, x(), y()),
@@ -155,7 +156,7 @@ function costs(track, scored) {
       const rows = scored().filter((row) => !row.older && value(row) !== null);
       const left = scored().length - rows.length;
       const series = rows.map((row) => ({
-        label: row.label,
+        label: row.name,
         key: `${row.place}`,
         style: row.place,
         joined: false,
@@ -194,7 +195,7 @@ function front(track, rows, value, more) {
       step: true,
       x: best.map(value),
       y: best.map((row) => row.test),
-      names: best.map((row) => row.label),
+      names: best.map((row) => row.name),
     },
   ];
 }
@@ -222,7 +223,7 @@ function lengths(track, scored) {
           .map((name, i) => [i, name === "test" ? [row.test, row.interval] : row.splits[name]])
           .filter(([, found]) => found);
         return {
-          label: row.label,
+          label: row.name,
           key: `${row.place}`,
           style: row.place,
           points: true,
@@ -256,7 +257,7 @@ function tuning(track, chosen) {
         series: rows
           .filter(([, tried]) => tried.length)
           .map(([row, tried]) => ({
-            label: row.label,
+            label: row.name,
             key: `${row.place}`,
             style: row.place,
             points: true,
@@ -294,7 +295,7 @@ function speeds(track, scored) {
         .map((row) => [row, of(row)])
         .filter(([, found]) => found.length)
         .map(([row, found]) => ({
-          label: row.label,
+          label: row.name,
           value: found.reduce((a, b) => a + b, 0) / found.length,
           dots: found,
           muted: row.older,
@@ -311,7 +312,7 @@ function failures(chosen) {
     head: ["entry", "seed", "status", "message", "run", "setting", "record"],
     rows: chosen().flatMap((row) =>
       row.failures.map((one) => [
-        row.label,
+        row.name,
         `${one.seed}`,
         one.status.replaceAll("_", " "),
         one.message,
