@@ -39,6 +39,12 @@ def test_the_nearest_mean_is_said():
     assert nearest(asked).shape == (3, 3)
 
 
+def test_the_nearest_mean_of_classes_whose_members_are_all_alike_is_said():
+    features = torch.tensor([[0.0, 1.0], [0.0, 1.0], [5.0, 1.0], [5.0, 1.0]])
+    nearest = NearestMean(features, torch.tensor([0, 0, 1, 1]))
+    assert nearest(torch.tensor([[1.0, 1.0], [4.0, 9.0]])).argmax(1).tolist() == [0, 1]
+
+
 def test_a_linear_map_is_found_but_for_its_penalty():
     source = torch.Generator().manual_seed(0)
     x = torch.randn(50, 3, generator=source, dtype=torch.float64)
