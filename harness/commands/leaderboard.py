@@ -43,13 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_records(parser)
 
 
+@uncollected()
 def call(options: argparse.Namespace) -> int:
     """Prints the leaderboard, or writes it to a file."""
     form = _format(options.format, options.output)
     view = _view(options)
-    with uncollected():
-        runs = filter_of(options).of(load_runs(records_of(options)))
-        board = build_board(runs, paired=options.paired)
+    runs = filter_of(options).of(load_runs(records_of(options)))
+    board = build_board(runs, paired=options.paired)
     if options.output is None:
         sys.stdout.write(FORMATS[form](board, view))
         return 0
