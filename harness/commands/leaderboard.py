@@ -67,25 +67,30 @@ def call(options: argparse.Namespace) -> int:
         require_place(options.output)
     form = _format(options.format, options.output)
     view = _view(options)
-    folder = records_of(options)
     if options.serve:
         if options.output or options.format:
             raise UserError("--serve shows the page; leave --output and --format out")
-        return _serve(options, folder)
-    with uncollected():
-        board = _board(options, load_runs(folder), every_study=form == "html")
-    if options.paired and not any(map(_pairable, board.tracks)):
-        raise UserError("--paired: no two entries of a track have two seeds in common")
+        return _serve(options, records_of(options))
+    text = _text(options, form, view)
     if options.output is None:
-        sys.stdout.write(FORMATS[form](board, view))
+        sys.stdout.write(text)
         return 0
-    to_file = form == "terminal"
-    text = as_terminal(board, view, to_file=True) if to_file else FORMATS[form](board, view)
     try:
         write_whole(options.output, text.encode())
     except OSError as error:
         raise UserError(f"--output {options.output}: {error.strerror}") from error
     return 0
+
+
+@uncollected()
+def _text(options: argparse.Namespace, form: str, view: View) -> str:
+    """The board in a format."""
+    board = _board(options, load_runs(records_of(options)), every_study=form == "html")
+    if options.paired and not any(map(_pairable, board.tracks)):
+        raise UserError("--paired: no two entries of a track have two seeds in common")
+    if form == "terminal":
+        return as_terminal(board, view, to_file=options.output is not None)
+    return FORMATS[form](board, view)
 
 
 def _board(options: argparse.Namespace, found: list[Run], *, every_study: bool) -> Board:

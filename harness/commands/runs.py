@@ -95,6 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_records(parser)
 
 
+@uncollected()
 def call(options: argparse.Namespace) -> int:
     """Prints the list."""
     if options.format not in FORMATS:
@@ -103,11 +104,10 @@ def call(options: argparse.Namespace) -> int:
     for status in options.status:
         if status not in STATUSES:
             raise UserError(f"--status {status}: no such status{nearest(status, STATUSES)}")
-    with uncollected():
-        runs = filter_of(options).of(load_runs(records_of(options)))
-        wanted = [run for run in runs if not options.status or run.status in options.status]
-        ordered = _sorted(wanted, by, downwards=options.sort.startswith("-"))
-        sys.stdout.write(FORMATS[options.format](ordered))
+    runs = filter_of(options).of(load_runs(records_of(options)))
+    wanted = [run for run in runs if not options.status or run.status in options.status]
+    ordered = _sorted(wanted, by, downwards=options.sort.startswith("-"))
+    sys.stdout.write(FORMATS[options.format](ordered))
     return 0
 
 

@@ -119,10 +119,11 @@ def at_edge(trials: Sequence[Trial], chosen: Trial) -> bool:
 
     Only trials whose other options are those of the chosen one make its grid.
     """
+    others = _without_rate(chosen)
     rates = {
         rate
         for trial in trials
-        if _without_rate(trial) == _without_rate(chosen) and (rate := _rate(trial)) is not None
+        if _without_rate(trial) == others and (rate := _rate(trial)) is not None
     }
     return len(rates) > 1 and _rate(chosen) in (min(rates), max(rates))
 
