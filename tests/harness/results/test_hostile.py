@@ -174,7 +174,7 @@ CHECKS = {
 @pytest.mark.parametrize("form", FORMATS)
 def test_no_text_of_a_record_spoils_a_format(form: str, name: str) -> None:
     board = board_with(PAYLOADS[name])
-    text = FORMATS[form](board, View(all_trials=False))
+    text = FORMATS[form](board, View())
     assert not {unicodedata.category(sign) for sign in set(text) - {"\n"}} & HIDDEN
     CHECKS[form](text, board)
 
