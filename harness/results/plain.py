@@ -32,7 +32,7 @@ def markdown(text: str, longest: int = LONGEST) -> str:
     A backslash does not keep every reader from making a link of an address; a word joiner, which
     is not seen, does.
     """
-    escaped = re.sub(r"([\\`*_{}\[\]()#+!|<>~$&-])", r"\\\1", plain(text, longest))
+    escaped = re.sub(_MARKS, r"\\\g<0>", plain(text, longest))
     return re.sub(r"(?i)(https?|ftp|mailto|xmpp):|www\.|@", r"\g<0>&#8288;", escaped)
 
 
@@ -48,6 +48,9 @@ def spreadsheet(text: str) -> str:
     first = unicodedata.normalize("NFKC", shown.lstrip()[:1])
     return f"'{shown}" if first in ("=", "+", "-", "@") else shown
 
+
+_MARKS = r"[\\`*{}\[\]!|<>~$&]|(?<!\w)_|_(?!\w)|^\s*[#+-]|(?<=^\d)[.)]"
+"""What has a meaning in Markdown: some signs anywhere, some at the beginning of a line or word."""
 
 _LATEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",

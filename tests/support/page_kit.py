@@ -9,8 +9,9 @@ from typing import Any
 
 from making import ADAM, make_record
 
-from recurbench.harness.results.archive import read_runs, write_archive
+from recurbench.harness.results.archive import write_archive
 from recurbench.harness.results.board import Board, build_board
+from recurbench.harness.results.index import read_runs
 from recurbench.harness.results.page import as_html
 from recurbench.harness.results.record import PROTOCOL, Record
 from recurbench.harness.results.report import View

@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 import pytest
 from making import make_record
 from markdown_it import MarkdownIt
+from page_kit import data_in
 from rich.cells import cell_len
 from rich.text import Text
 from spoiling import runs_with, texts, with_texts
@@ -200,6 +201,9 @@ def seen(form: str, text: str) -> str:
         text = "".join(cell for row in csv.reader(io.StringIO(text)) for cell in row)
     elif form == "json":
         text = plain("".join(entry["label"] for entry in json.loads(text)["tracks"][0]["entries"]))
+    elif form == "html":
+        entries = data_in(text)["tracks"][0]["entries"]
+        text = "".join(entry["label"] for entry in entries)
     elif form == "latex":
         for code, sign in {
             "textbackslash{}": "\x00", "textasciitilde{}": "~", "textasciicircum{}": "^",

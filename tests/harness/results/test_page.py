@@ -15,8 +15,9 @@ from page_kit import HOSTILE, board_of, curve, data_in, page_of, study
 
 from recurbench.harness.cli import main
 from recurbench.harness.results import archive
-from recurbench.harness.results.archive import read_chosen, read_runs, write_archive
+from recurbench.harness.results.archive import read_chosen, write_archive
 from recurbench.harness.results.board import build_board
+from recurbench.harness.results.index import read_runs
 from recurbench.harness.results.page import as_html
 from recurbench.harness.results.page.curves import FEWEST, POINTS, curve_of, points_for, thin
 from recurbench.harness.results.page.data import clean, page_data
