@@ -52,7 +52,7 @@ def test_a_folder_without_records_is_named(refused: Callable) -> None:
         (["--where", "status=failed"], ["lem"]),
         (["--where", "cell.hidden_size=8", "--task", "copying"], ["gru", "gru size=4"]),
     ],
-    ids=" ".join,
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_filter_keeps_what_was_asked_for(
     arguments: list[str], labels: list[str], folder: Path, capsys: pytest.CaptureFixture
@@ -87,7 +87,7 @@ def test_a_filter_keeps_what_was_asked_for(
         (["--paired", "--task", "copying"], "--paired: no two entries of a track have two seeds"),
         (["--records", "nowhere"], "no records in nowhere"),
     ],
-    ids=" ".join,
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_mistake_is_one_line(
     arguments: list[str], reason: str, folder: Path, refused: Callable
