@@ -13,7 +13,8 @@ from recurbench.harness.errors import UserError
 from recurbench.harness.results.archive import rank, read_file, walk
 from recurbench.harness.results.folder import ResultsFolder
 from recurbench.harness.results.index import uncollected
-from recurbench.harness.results.record import Damaged, Record, moment
+from recurbench.harness.results.moments import moment
+from recurbench.harness.results.record import Damaged, Record
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -32,7 +32,7 @@ def markdown(text: str, longest: int = LONGEST) -> str:
     A backslash does not keep every reader from making a link of an address; a word joiner, which
     is not seen, does.
     """
-    escaped = re.sub(_MARKS, r"\\\g<0>", plain(text, longest))
+    escaped = _MARKS.sub(r"\\\g<0>", plain(text, longest))
     return re.sub(r"(?i)(https?|ftp|mailto|xmpp):|www\.|@", r"\g<0>&#8288;", escaped)
 
 
@@ -49,7 +49,7 @@ def spreadsheet(text: str) -> str:
     return f"'{shown}" if first in ("=", "+", "-", "@") else shown
 
 
-_MARKS = r"[\\`*{}\[\]!|<>~$&]|(?<!\w)_|_(?!\w)|^\s*[#+-]|(?<=^\d)[.)]"
+_MARKS = re.compile(r"[\\`*{}\[\]!|<>~$&]|(?<![^\W_])_|_(?![^\W_])|^\s*[#+-]|(?<=^\d)[.)](?=\s|$)")
 """What has a meaning in Markdown: some signs anywhere, some at the beginning of a line or word."""
 
 _LATEX = {

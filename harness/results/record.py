@@ -7,13 +7,13 @@ import os
 import stat
 import tempfile
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import msgspec
 
 from recurbench.harness.results.faults import NOT_JSON, explain, not_json
+from recurbench.harness.results.moments import moment
 
 SCHEMA_VERSION = 2
 
@@ -204,18 +204,6 @@ class Damaged:
     reason: str
 
 
-def moment(text: str) -> datetime:
-    """A time as records hold it; one without an offset is taken as UTC.
-
-    Raises:
-        ValueError: it is none, or so far away that other time zones have no such year.
-    """
-    time = datetime.fromisoformat(text)
-    if not 1 < time.year < 9999:
-        raise ValueError(f"{text} is out of range")
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
 def digest(parts: Any) -> str:
     """A short hash of plain values; the order of keys does not matter."""
     canonical = json.dumps(parts, sort_keys=True, allow_nan=False)
@@ -260,8 +248,8 @@ def read(path: str | Path) -> Record | Damaged:
             return Damaged(Path(path), f"{found.st_size:,} bytes are too many for a record")
         with open(path, "rb", buffering=0) as file:
             return decode(file.read(), path)
-    except OSError as error:
-        return Damaged(Path(path), error.strerror or str(error))
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        return Damaged(Path(path), getattr(error, "strerror", None) or str(error))
 
 
 def write(path: Path, record: Record) -> None:

@@ -249,9 +249,9 @@ def test_asking_for_help_loads_nothing_heavy(arguments):
 
 
 @pytest.mark.parametrize("form", ["terminal", "markdown", "csv", "json"])
-def test_a_leaderboard_loads_nothing_heavy(results, form):
+def test_a_leaderboard_loads_nothing_heavy_but_what_its_tests_need(results, form):
     arguments = ["leaderboard", "--results", str(results), "--format", form]
-    assert loaded_heavies(command(arguments)) == []
+    assert set(loaded_heavies(command(arguments))) <= {"numpy", "scipy"}  # Student's t
 
 
 @pytest.mark.parametrize("form", ["terminal", "csv", "json"])

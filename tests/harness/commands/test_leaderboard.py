@@ -105,7 +105,7 @@ def test_columns_sort_and_trials_are_as_asked_for(
         "| cell | memory | val |",
         "| --- | --: | --: |",
         "| lstm | 1,000 B | 0.5 |",
-        "| *name=sgd lr=0.1 \\(chosen\\)* |  | *0.5000* |",
+        "| *name=sgd lr=0.1 (chosen)* |  | *0.5000* |",
         "| lem | \\- | \\- |",
         "| *name=adam lr=0.003* |  | *\\-* |",
         "| *chance* |  |  |",

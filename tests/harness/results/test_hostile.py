@@ -202,7 +202,7 @@ def seen(form: str, text: str) -> str:
     elif form == "json":
         text = plain("".join(entry["label"] for entry in json.loads(text)["tracks"][0]["entries"]))
     elif form == "html":
-        entries = data_in(text)["tracks"][0]["entries"]
+        entries = data_in(text)["tracks"][0]["rows"]
         text = "".join(entry["label"] for entry in entries)
     elif form == "latex":
         for code, sign in {

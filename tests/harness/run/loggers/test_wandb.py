@@ -2,62 +2,22 @@
 
 import inspect
 import json
-import os
 import re
 import socket
-import struct
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from making import make_record
+from wandb_kit import logged_out, wandb_messages
 
-from recurbench.harness.cli import main
 from recurbench.harness.errors import UserError
-from recurbench.harness.results.archive import write_archive
 from recurbench.harness.run.execute import execute
 from recurbench.harness.run.loggers import wandb as wandb_logger
 from recurbench.harness.run.loggers.together import Loggers
 from recurbench.harness.run.loggers.wandb import WandbLogger
 
-
-@pytest.fixture(autouse=True)
-def logged_out(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No credentials and no choice of mode from the machine that runs the tests."""
-    for variable in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "WANDB_ENTITY"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("NETRC", str(workplace / "netrc"))
-    monkeypatch.setenv("HOME", str(workplace / "home"))
-    yield
-    for variable in ("WANDB_MODE", "WANDB_ERROR_REPORTING"):  # set when a server is unreachable
-        os.environ.pop(variable, None)
-    if "wandb" in sys.modules:
-        sys.modules["wandb"].teardown()  # it reads the environment once per process
-
-
-def wandb_messages(path: Path) -> Iterator[Any]:
-    """The messages of an offline run's file: framed records in blocks of 32 KiB."""
-    import wandb
-    from wandb.proto.wandb_internal_pb2 import Record
-
-    wandb.teardown()  # its service may still be writing; it ends with the last byte
-    data = path.read_bytes()
-    position, parts = 7, b""
-    while position + 7 <= len(data):
-        left = 32768 - position % 32768
-        if left < 7:
-            position += left
-            continue
-        _, length, kind = struct.unpack_from("<IHB", data, position)
-        parts += data[position + 7 : position + 7 + length]
-        position += 7 + length
-        if kind in (1, 4):  # a whole message, or its last part
-            message = Record()
-            message.ParseFromString(parts)
-            parts = b""
-            yield message
+__all__ = ["logged_out"]
 
 
 def test_wandb_offline_holds_what_the_record_holds(
@@ -240,75 +200,3 @@ def test_a_server_that_fails_later_leaves_the_run_complete_and_offline(
     (record,) = read_records()
     assert "directory" in record["logger"][0]
     assert "the server hung up; going on offline" in capsys.readouterr().err
-
-
-def published(folder: Path) -> tuple[dict[str, Any], dict[str, bytes], list[str]]:
-    """The table, the files of the artifact by name, and project, entity and type of the one run."""
-    (file,) = folder.rglob("*.wandb")
-    artifacts: dict[str, bytes] = {}
-    table: dict[str, Any] = {}
-    named: list[str] = []
-    for message in wandb_messages(file):
-        match message.WhichOneof("record_type"):
-            case "run":
-                named = named or [message.run.project, message.run.entity, message.run.job_type]
-            case "history":
-                for item in message.history.item:
-                    name, *key = item.nested_key
-                    if name == "leaderboard":
-                        table["/".join(key)] = json.loads(item.value_json)
-            case "artifact":
-                artifact = message.artifact
-                if artifact.type == "leaderboard":
-                    for entry in artifact.manifest.contents:
-                        artifacts[entry.path] = Path(entry.local_path).read_bytes()
-    return table, artifacts, named
-
-
-def test_a_leaderboard_is_published_offline_as_a_table_and_an_artifact(
-    workplace: Path, capsys: pytest.CaptureFixture
-) -> None:
-    records = [make_record("gru", seed=seed, test=0.5 + seed / 8) for seed in (0, 1)]
-    write_archive(Path("results/runs/some.jsonl.gz"), [*records, make_record("lstm \x1b[31m")])
-    options = ["--project", "boards", "--entity", "us", "--cell", "gru"]
-    assert main(["publish", *options, "--mode", "offline"]) == 0
-    (line,) = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r"(results/wandb/offline-run-\S+): upload it with: wandb sync \1", line)
-    table, files, named = published(Path("results"))
-    assert named == ["boards", "us", "leaderboard"]
-    assert table["_type"] == "table-file"
-    (media,) = Path("results").rglob("*.table.json")
-    content = json.loads(media.read_text())
-    entry, reference = (dict(zip(content["columns"], row, strict=True)) for row in content["data"])
-    assert (entry["label"], entry["test"], entry["seeds"]) == ("gru", 0.5625, 2)
-    assert (reference["label"], reference["test"]) == ("chance", 0.125)
-    assert set(files) == {"leaderboard.md", "leaderboard.csv", "leaderboard.json"}
-    assert b"gru" in files["leaderboard.md"]
-    (track,) = json.loads(files["leaderboard.json"])["tracks"]
-    assert [run["seed"] for run in track["entries"][0]["runs"]] == [0, 1]
-
-
-def test_a_leaderboard_without_a_login_is_published_offline(workplace: Path) -> None:
-    write_archive(Path("results/runs/some.jsonl.gz"), [make_record()])
-    assert main(["publish"]) == 0
-    assert published(Path("results"))[2][0] == "recurbench"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--mode", "ofline"], "did you mean offline?"),
-        (["--mode", "online"], "wandb, mode online: "),
-        (["--project", "a/b"], "wandb, mode offline: "),
-        (["--task", "copyng"], "did you mean copying?"),
-    ],
-    ids=" ".join,
-)
-def test_what_cannot_be_published_is_refused_in_one_line(
-    arguments: list, said: str, workplace: Path, capsys: pytest.CaptureFixture
-) -> None:
-    write_archive(Path("results/runs/some.jsonl.gz"), [make_record()])
-    assert main(["publish", *arguments]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("recurbench: ")
-    assert said in line
