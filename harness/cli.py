@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:
             flush()
     except OutputLost as end:  # a list may be cut short, a run not
-        return 0 if end.code == CLOSED and arguments[:1] != ["run"] else int(end.code)
+        return 0 if end.code == CLOSED and arguments[:1] != ["run"] else end.code
 
 
 def _call(arguments: list[str]) -> int:

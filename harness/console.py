@@ -26,6 +26,8 @@ class OutputLost(SystemExit):
     It is no `Exception`, so that it does not count as a failure of what was running.
     """
 
+    code: int
+
 
 def speak_anywhere() -> None:
     """Lets output hold any sign, whatever the encoding of the terminal or pipe."""

@@ -18,10 +18,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from recurbench.harness.config.compose import Source, check_overrides, compose_jobs
+from recurbench.harness.config.compose import check_overrides, compose_jobs
 from recurbench.harness.config.overrides import readable
 from recurbench.harness.config.resolve import resolve
-from recurbench.harness.config.schema import register
+from recurbench.harness.config.schema import Source, register
 from recurbench.harness.config.sections import Config
 from recurbench.harness.console import as_override, complain, say, speak_anywhere
 from recurbench.harness.errors import UserError, first_words, nearest
