@@ -47,11 +47,11 @@ def opened(source: Source) -> Iterator[None]:
         if source.directory is not None:
             if not source.directory.is_dir():
                 raise UserError(f"--config-dir {source.directory}: no such folder")
-            loader = GlobalHydra.instance().config_loader()
+            loader: Any = GlobalHydra.instance().config_loader()
             path = loader.get_search_path()
             folder = f"file://{source.directory.absolute()}"
             path.prepend("command-line", folder, SearchPathQuery(provider="schema"))
-            loader.repository.initialize_sources(path)  # type: ignore[attr-defined]
+            loader.repository.initialize_sources(path)
         yield
 
 

@@ -12,10 +12,8 @@ from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.plugins.environments import (  # type: ignore[attr-defined]
     LightningEnvironment,
 )
+from pytorch_lightning.utilities import rank_zero
 from pytorch_lightning.utilities.exceptions import SIGTERMException
-from pytorch_lightning.utilities.rank_zero import (  # type: ignore[attr-defined]
-    rank_zero_only,
-)
 
 from recurbench.harness.config.sections import Config
 
@@ -59,7 +57,7 @@ def forget_rank() -> None:
     It reads a rank from the variables of a cluster when it is imported, and all but the first would
     log nothing, in silence. Every process of ours trains a run of its own.
     """
-    rank_zero_only.rank = 0  # type: ignore[attr-defined]
+    rank_zero.rank_zero_only.rank = 0  # type: ignore[attr-defined] # the function holds it
 
 
 @contextmanager

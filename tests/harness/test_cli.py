@@ -104,7 +104,7 @@ def test_a_signal_ends_the_program_with_its_code_and_no_traceback(
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [("list", 0), ("--help", 0), ("run logger=none train.max_steps=400", 141)],
+    [("list", 0), ("--help", 0), ("run logger=none train.max_steps=99", 141)],
 )
 def test_a_closed_pipe_ends_the_command_quietly(arguments: str, code: int, workplace: Path) -> None:
     """A run that nobody listens to any more is no failed run."""
@@ -114,7 +114,7 @@ def test_a_closed_pipe_ends_the_command_quietly(arguments: str, code: int, workp
     assert list(workplace.rglob("*.json")) == []
 
 
-@pytest.mark.parametrize("arguments", ["list", "--help", "run logger=none train.max_steps=2"])
+@pytest.mark.parametrize("arguments", ["list", "list cells", "run logger=none train.max_steps=2"])
 def test_output_onto_a_full_disk_is_one_line(arguments: str, workplace: Path) -> None:
     program = f"{sys.executable} -m recurbench {arguments} > /dev/full"
     result = subprocess.run(["bash", "-c", program], capture_output=True, text=True, timeout=120)
@@ -127,7 +127,10 @@ def test_output_is_readable_in_any_encoding(
     encoding: str, two_seeds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs = {}
-    for arguments in (["leaderboard"], ["show", next(two_seeds.rglob("*.json")).stem]):
+    for arguments in (
+        ["leaderboard"],
+        ["show", next((two_seeds / "results/runs").rglob("*.json")).stem],
+    ):
         stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
         monkeypatch.setattr(sys, "stdout", stream)
         assert main(arguments) == 0

@@ -172,17 +172,17 @@ def test_a_sweep_over_what_makes_no_other_run_is_refused(
     [
         (["--cfg", "job", "-m", "seed=3,4"], "seed: 3\n"),
         (["seed=3,4", "-m", "-c", "job", "--package", "cell"], "name: gru\n"),
-        (["--cfg", "job", "--resolve", "study=${seed}", "seed=5"], "study: 5\n"),
+        (["--cfg", "job", "--resolve", "study=${seed}", "seed=5"], "study: '5'\n"),
         (["--info", "defaults", "-m", "seed=3,4"], "cell/gru"),
         (["--info", "seed=3"], "seed: 3\n"),
     ],
 )
 def test_the_configuration_of_a_sweep_can_be_asked_for(
-    question: list, answer: str, workplace: Path, capfd: pytest.CaptureFixture
-) -> None:
+    question: list, answer: str, workplace: Path, capsys: pytest.CaptureFixture,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
     assert run(question) == 0
-    output = capfd.readouterr()
-    assert answer in output.out + output.err
+    assert answer in capsys.readouterr().out + caplog.text
     assert not (workplace / "results").exists()
 
 
