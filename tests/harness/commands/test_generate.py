@@ -60,7 +60,7 @@ def test_what_is_generated_goes_to_a_file_in_a_format_of_the_task(
     assert said(*short, "--output", "out.digits") == ""
     assert (counting / "out.digits").read_text() == "0123"
     assert "--output out.mid: end it with .txt or .digits" in refused(*short, "--output", "out.mid")
-    assert "--output no/out.txt: No such" in refused(*short, "--output", "no/out.txt")
+    assert "--output no/out.txt: no such folder" in refused(*short, "--output", "no/out.txt")
 
 
 @pytest.mark.parametrize(
