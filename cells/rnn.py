@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from recurbench.cells.base import HiddenState
+from recurbench.cells.parts.back_through_time import CellByHand, Kernel, Leaves, StepByHand, Views
 from recurbench.cells.parts.stacked_gates import StackedGates
 
 NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu}
 
 
-class RNN(StackedGates[HiddenState]):
+class RNN(CellByHand[HiddenState], StackedGates[HiddenState]):
     """Simple recurrent network (Elman 1990, "Finding structure in time").
 
     With `φ` either tanh or relu::
@@ -33,15 +34,17 @@ class RNN(StackedGates[HiddenState]):
         bias: whether there are biases.
         init: `torch` draws all from `±1/√H`; `keras` starts with input weights Glorot
             uniform, recurrent weights orthogonal and biases zero; for `identity` see above.
+        kernel: how a sequence is run, see `CellByHand`; all give the same up to rounding.
 
     Raises:
-        CellError: a size is not positive, or `nonlinearity` or `init` is unknown.
+        CellError: a size is not positive, or `nonlinearity`, `init` or `kernel` is unknown.
     """
 
     name: ClassVar[str] = "rnn"
     year: ClassVar[int] = 1990
     family: ClassVar[str] = "simple"
     gates: ClassVar[int] = 0
+    has_loop: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -51,8 +54,10 @@ class RNN(StackedGates[HiddenState]):
         nonlinearity: Literal["tanh", "relu"] = "tanh",
         bias: bool = True,
         init: Literal["torch", "keras", "identity"] = "torch",
+        kernel: Kernel = "auto",
     ) -> None:
         super().__init__(input_size, hidden_size, gates=1, bias=bias)
+        self.kernel = kernel
         self.nonlinearity = nonlinearity
         self._initialise(init)
 
@@ -65,6 +70,10 @@ class RNN(StackedGates[HiddenState]):
         h = NONLINEARITIES[self.nonlinearity](torch.addmm(u, state.h, self.weight_hh.t()))
         return h, HiddenState(h)
 
+    def by_hand(self) -> StepByHand:
+        """The step by hand."""
+        return _RNNStep([self.weight_hh], rectified=self.nonlinearity == "relu")
+
     def _identity(self) -> None:
         """As the IRNN: the identity, small input weights, zero biases."""
         for parameter in self.parameters():
@@ -76,3 +85,40 @@ class RNN(StackedGates[HiddenState]):
         **StackedGates.initialisations,
         "identity": _identity,
     }
+
+
+class _RNNStep(StepByHand):
+    """With `δ` the gradient of what follows it, `δa = δh' φ'` and `δh = W_hh^T δa`."""
+
+    loop: ClassVar[str] = "rnn"
+    sums = 1
+
+    def __init__(self, weights: Leaves, *, rectified: bool) -> None:
+        super().__init__(weights)
+        self.rectified = rectified
+        (self.W,) = (weight.detach() for weight in weights)
+
+    def numbers(self) -> list[float]:
+        return [float(self.rectified)]
+
+    def begin(self, u: Tensor, kept: Tensor) -> Views:
+        return (u,)
+
+    def advance(self, old: Leaves, new: Leaves, *views: Tensor) -> None:
+        (u,), (h,), (h_new,) = views, old, new
+        torch.addmm(u, h, self.W.t(), out=h_new)
+        (torch.relu_ if self.rectified else torch.tanh_)(h_new)
+
+    def local(self, kept: Tensor, past: Leaves, path: Leaves, work: Tensor) -> Views:
+        (h,) = path
+        return (h > 0).to(h.dtype) if self.rectified else 1 - h * h, work
+
+    def retreat(self, flow: Leaves, before: Leaves, *views: Tensor) -> None:
+        (slope, da), (dh,), (dh_before,) = views, flow, before
+        torch.mul(slope, dh, out=da)
+        dh_before.addmm_(da, self.W)
+
+    def weight_gradients(
+        self, kept: Tensor, past: Leaves, path: Leaves, work: Tensor
+    ) -> tuple[Tensor, ...]:
+        return (self.multiply(work.t(), past[0]),)

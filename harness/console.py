@@ -1,5 +1,6 @@
 """What the command says: results on standard output, complaints on standard error."""
 
+import logging
 import re
 import sys
 from typing import Any
@@ -13,6 +14,21 @@ def say(line: str) -> None:
 def complain(line: str) -> None:
     """A line about something that went wrong."""
     print(f"recurbench: {line}", file=sys.stderr, flush=True)
+
+
+class _Speaker(logging.Handler):
+    """Says what is logged."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(f"  {record.getMessage()}")
+
+
+def let_cells_speak() -> None:
+    """Makes what cells log lines of the output, such as that a kernel was built."""
+    logger = logging.getLogger("recurbench.cells")
+    if not any(isinstance(handler, _Speaker) for handler in logger.handlers):
+        logger.addHandler(_Speaker())
+        logger.propagate = False
 
 
 def as_override(value: Any) -> str:

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from recurbench.cells.parts.packed import Index, last_steps, previous_steps
+
 WIDE = 1024
 """With this many numbers in a step, or more, a CPU is faster step after step than by halving."""
 
 CACHED = 2**15
 """How many numbers a CPU works on at once, so that they stay in its cache."""
-
-Index = slice | Tensor
 
 
 class Level(NamedTuple):
@@ -62,7 +62,7 @@ class _Scan(torch.autograd.Function):
     def forward(
         ctx: Any, a: Tensor, b: Tensor, start: Tensor, sizes: Sequence[int]
     ) -> tuple[Tensor, Tensor]:
-        last = _last(sizes, b.device)
+        last = last_steps(sizes, b.device)
         wide = b.device.type == "cpu" and b.numel() >= WIDE * len(sizes)
         levels = None if wide else _levels(sizes, b.device)
         if levels is None:
@@ -84,7 +84,7 @@ class _Scan(torch.autograd.Function):
         rows = len(start)
         if torch.is_grad_enabled():  # somebody will differentiate the gradients
             db = _fold_back(a.conj(), dh, ctx.sizes)
-            before = torch.cat([start, h[_previous(ctx.sizes, h.device)]])
+            before = torch.cat([start, h[previous_steps(ctx.sizes, h.device)]])
             return db * before.conj(), db, a[:rows].conj() * db[:rows], None
         if ctx.levels is None:
             db = _walk_back(a.conj(), dh, ctx.sizes)
@@ -92,7 +92,7 @@ class _Scan(torch.autograd.Function):
             db = _halve(a.conj(), dh, ctx.levels, ctx.sizes)
         da = torch.empty_like(h)
         torch.mul(db[:rows], start.conj(), out=da[:rows])
-        torch.mul(db[rows:], h[_previous(ctx.sizes, h.device)].conj(), out=da[rows:])
+        torch.mul(db[rows:], h[previous_steps(ctx.sizes, h.device)].conj(), out=da[rows:])
         return da, db, a[:rows].conj() * db[:rows], None
 
 
@@ -218,24 +218,6 @@ def _levels(batch_sizes: Sequence[int], device: torch.device) -> list[Level]:
             levels.append(Level(*(index.to(device) for index in indices)))
         sizes = sizes[1::2]
     return levels
-
-
-def _previous(batch_sizes: Sequence[int], device: torch.device) -> Index:
-    """The position before each one that is not the first of its row."""
-    rows = batch_sizes[0]
-    if rows == batch_sizes[-1]:
-        return slice(-rows)
-    sizes = torch.tensor(batch_sizes, device="cpu")
-    distance = sizes[:-1].repeat_interleave(sizes[1:])
-    return (torch.arange(rows, rows + len(distance), device="cpu") - distance).to(device)
-
-
-def _last(batch_sizes: Sequence[int], device: torch.device) -> Tensor:
-    """The position of each row's last step, `(B,)`."""
-    sizes = torch.tensor(batch_sizes, device="cpu")
-    rows = torch.arange(batch_sizes[0], device="cpu")
-    lengths = (sizes > rows.unsqueeze(1)).sum(1)
-    return ((sizes.cumsum(0) - sizes)[lengths - 1] + rows).to(device)
 
 
 def _double(x: Tensor, copy: bool = False) -> Tensor:

@@ -15,7 +15,7 @@ from recurbench.harness.results.record import Environment
 from recurbench.harness.run.environment import source_digest
 from recurbench.harness.run.module import SequenceModule
 
-MUST_AGREE = "torch", "lightning", "device", "hardware", "threads"
+MUST_AGREE = "torch", "lightning", "device", "hardware", "threads", "kernel"
 """Of the environment: what a record says of it must hold for all steps of the run."""
 
 
