@@ -11,6 +11,12 @@ from recurbench.cells.parts.back_through_time import CellByHand, Kernel, Leaves,
 from recurbench.cells.parts.stacked_gates import StackedGates
 
 NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu}
+IN_PLACE = {"tanh": torch.tanh_, "relu": torch.relu_}
+
+
+def slope_by_value(nonlinearity: str, h: Tensor) -> Tensor:
+    """The derivative of a nonlinearity where its value is `h`."""
+    return (h > 0).to(h.dtype) if nonlinearity == "relu" else 1 - h * h
 
 
 class RNN(CellByHand[HiddenState], StackedGates[HiddenState]):
@@ -72,7 +78,7 @@ class RNN(CellByHand[HiddenState], StackedGates[HiddenState]):
 
     def by_hand(self) -> StepByHand:
         """The step by hand."""
-        return _RNNStep([self.weight_hh], rectified=self.nonlinearity == "relu")
+        return _RNNStep([self.weight_hh], self.nonlinearity)
 
     def _identity(self) -> None:
         """As the IRNN: the identity, small input weights, zero biases."""
@@ -93,13 +99,13 @@ class _RNNStep(StepByHand):
     loop: ClassVar[str] = "rnn"
     sums = 1
 
-    def __init__(self, weights: Leaves, *, rectified: bool) -> None:
+    def __init__(self, weights: Leaves, nonlinearity: str) -> None:
         super().__init__(weights)
-        self.rectified = rectified
+        self.nonlinearity = nonlinearity
         (self.W,) = (weight.detach() for weight in weights)
 
     def numbers(self) -> list[float]:
-        return [float(self.rectified)]
+        return [float(self.nonlinearity == "relu")]
 
     def begin(self, u: Tensor, kept: Tensor) -> Views:
         return (u,)
@@ -107,11 +113,10 @@ class _RNNStep(StepByHand):
     def advance(self, old: Leaves, new: Leaves, *views: Tensor) -> None:
         (u,), (h,), (h_new,) = views, old, new
         torch.addmm(u, h, self.W.t(), out=h_new)
-        (torch.relu_ if self.rectified else torch.tanh_)(h_new)
+        IN_PLACE[self.nonlinearity](h_new)
 
     def local(self, kept: Tensor, past: Leaves, path: Leaves, work: Tensor) -> Views:
-        (h,) = path
-        return (h > 0).to(h.dtype) if self.rectified else 1 - h * h, work
+        return slope_by_value(self.nonlinearity, path[0]), work
 
     def retreat(self, flow: Leaves, before: Leaves, *views: Tensor) -> None:
         (slope, da), (dh,), (dh_before,) = views, flow, before

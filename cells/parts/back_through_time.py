@@ -128,12 +128,12 @@ class CellByHand(RecurrentCell[StateT]):
     def unroll(self, u: Tensor, batch_sizes: Sequence[int], state: StateT) -> tuple[Tensor, StateT]:
         """All steps, by the kernel that was chosen; see the base class for the shapes."""
         if self.kernel == "reference" or _watched(u):
-            return super().unroll(u, batch_sizes, state)
+            return self.step_by_step(u, batch_sizes, state)
         step = self.by_hand()
         tensors = (*state, *step.weights)
         kernel = self._kernel_for(u, *tensors)
         if kernel == "reference":
-            return super().unroll(u, batch_sizes, state)
+            return self.step_by_step(u, batch_sizes, state)
         plan = _Plan(step, list(batch_sizes), native.loops() if kernel == "native" else None)
         if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (u, *tensors)):
             y, *final = _BackThroughTime.apply(plan, len(state), u, *tensors)
@@ -141,6 +141,12 @@ class CellByHand(RecurrentCell[StateT]):
             whole, _ = plan.forward(u, state)
             y, final = plan.after(whole)[0], plan.last(whole)
         return y, type(state)(*final)
+
+    def step_by_step(
+        self, u: Tensor, batch_sizes: Sequence[int], state: StateT
+    ) -> tuple[Tensor, StateT]:
+        """The kernel `reference`."""
+        return super().unroll(u, batch_sizes, state)
 
     def kernel_on(self, device: torch.device, dtype: torch.dtype) -> Kernel:
         """The kernel that runs on a device in a dtype; builds the loops in C++ at first use."""

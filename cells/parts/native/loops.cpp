@@ -3,14 +3,21 @@
 #include <ATen/ops/empty.h>
 #include <torch/library.h>
 
-#include "steps.h"
+#include "zoo.h"
 
 // A line for each step: its name in Python and its struct.
 #define STEPS \
   STEP("gru_reset_after", GRUResetAfter) \
   STEP("gru_reset_before", GRUResetBefore) \
   STEP("lstm", LSTM) \
-  STEP("rnn", RNN)
+  STEP("rnn", RNN) \
+  STEP("mgu", MGU) \
+  STEP("ligru", LiGRU) \
+  STEP("indrnn", IndRNN) \
+  STEP("blended_reset", BlendedReset) \
+  STEP("lem", LEM) \
+  STEP("orthogonal", Orthogonal) \
+  STEP("slstm", SLSTM)
 
 namespace recurbench {
 

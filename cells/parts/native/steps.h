@@ -194,6 +194,18 @@ struct LSTM {
   }
 };
 
+template <class T>
+Vec<T> activation(Vec<T> a, bool rectified) {
+  return rectified ? at::vec::maximum(a, Vec<T>(T(0))) : a.tanh();
+}
+
+// The gradient before an activation from that of its value.
+template <class T>
+Vec<T> before_activation(Vec<T> d, Vec<T> value, bool rectified) {
+  Vec<T> zero(T(0));
+  return rectified ? Vec<T>::blendv(zero, d, value > zero) : d * tanh_slope<T>(value);
+}
+
 // The plain network, with tanh or rectified units.
 template <class T>
 struct RNN {
@@ -208,15 +220,14 @@ struct RNN {
     W.multiply(s.rows, {s.old[0], H, 1}, {s.next[0], H, 1}, false);
     each<T>(s.rows, H, [&](int64_t row, auto at) {
       auto a = at.load(s.u + row * H) + at.load(s.next[0] + row * H);
-      at.store(rectified ? at::vec::maximum(a, Vec<T>(T(0))) : a.tanh(), s.next[0] + row * H);
+      at.store(activation<T>(a, rectified), s.next[0] + row * H);
     });
   }
 
   void backward(const Backward<T>& s) {
-    Vec<T> zero(T(0)), one(T(1));
     each<T>(s.rows, H, [&](int64_t row, auto at) {
       auto h = at.load(s.next[0] + row * H), dh = at.load(s.flow[0] + row * H);
-      at.store(rectified ? Vec<T>::blendv(zero, dh, h > zero) : dh * tanh_slope<T>(h), s.work + row * H);
+      at.store(before_activation<T>(dh, h, rectified), s.work + row * H);
     });
     W.multiply(s.rows, {s.work, H, 1}, {s.before[0], H, 1}, true);
   }
