@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from recurbench.cells.base import HiddenState, RecurrentCell
 from recurbench.cells.gru import GRU
-from recurbench.cells.parts.back_through_time import Kernel
+from recurbench.cells.parts.kernels import Kernel
 from recurbench.cells.parts.window import WINDOWS, Windows, head_of, mix, push
 
 

@@ -7,7 +7,8 @@ from annotated_types import Ge
 from torch import Tensor, nn
 
 from recurbench.cells.base import HiddenState
-from recurbench.cells.parts.back_through_time import CellByHand, Kernel, Leaves, StepByHand, Views
+from recurbench.cells.parts.back_through_time import Leaves, StepByHand, Views
+from recurbench.cells.parts.kernels import CellByHand, Kernel
 from recurbench.cells.rnn import IN_PLACE, NONLINEARITIES, slope_by_value
 
 

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from recurbench.cells.base import HiddenState
-from recurbench.cells.parts.back_through_time import CellByHand, Kernel, Leaves, StepByHand, Views
+from recurbench.cells.parts.back_through_time import Leaves, StepByHand, Views
+from recurbench.cells.parts.kernels import CellByHand, Kernel
 from recurbench.cells.parts.stacked_gates import StackedGates
 
 

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recurbench.cells.base import HiddenState, fold
-from recurbench.cells.parts.back_through_time import CellByHand, Kernel, Leaves, StepByHand, Views
+from recurbench.cells.parts.back_through_time import Leaves, StepByHand, Views
+from recurbench.cells.parts.kernels import CellByHand, Kernel
 
 
 class SkewExponential(torch.autograd.Function):

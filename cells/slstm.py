@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from annotated_types import Ge
 from torch import Tensor, nn
 
-from recurbench.cells.parts.back_through_time import CellByHand, Kernel, Leaves, StepByHand, Views
+from recurbench.cells.parts.back_through_time import Leaves, StepByHand, Views
+from recurbench.cells.parts.kernels import CellByHand, Kernel
 
 NOTHING_STORED = -1e4
 """The stabiliser `m` before the first step: far below any `ĩ`, and finite in half precision."""
@@ -152,10 +153,12 @@ class _SLSTMStep(StepByHand):
 
     def _gates(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """`z`, `ĩ`, `f̃` and `o` `(n, heads, D)` of a tensor `(n, 4H)`."""
-        return tensor.unflatten(1, (len(self.R), 4, -1)).unbind(2)
+        gates: tuple[Tensor, ...] = tensor.unflatten(1, (len(self.R), 4, -1)).unbind(2)
+        return gates
 
     def _heads(self, tensor: Tensor) -> Tensor:
-        return tensor.unflatten(1, (len(self.R), -1))
+        by_head: Tensor = tensor.unflatten(1, (len(self.R), -1))
+        return by_head
 
     def numbers(self) -> list[float]:
         return [float(len(self.R)), float(self.exponential)]

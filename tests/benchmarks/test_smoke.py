@@ -30,7 +30,7 @@ def load(monkeypatch: pytest.MonkeyPatch):
 
 def test_no_benchmark_goes_untried():
     assert set(SCRIPTS) == {
-        "alternating", "linear_scan", "loader_cost", "packed_layers", "published_rows",
+        "alternating", "kernels", "linear_scan", "loader_cost", "packed_layers", "published_rows",
         "training_step",
     }  # fmt: skip
 
@@ -64,6 +64,19 @@ def test_a_table_has_a_line_for_each_cell(
     lines = capsys.readouterr().out.splitlines()[2:]
     assert [line.split()[0] for line in lines] == rows
     assert all("(" in line for line in lines)
+
+
+def test_every_kernel_has_a_line_for_each_cell_and_shape(load, monkeypatch, capsys):
+    module = load("kernels")
+    monkeypatch.setattr(module, "DENSE", [(4, 2, 3, 8)])
+    monkeypatch.setattr(module, "PACKED", [(2, 5, 8)])
+    monkeypatch.setattr(module, "B", 3)
+    monkeypatch.setattr(module, "OTHERS", ((4, 3, 8), ["mgu", "slstm"]))
+    module.main(["--rounds", "2", "--kernels", "fused"])
+    lines = capsys.readouterr().out.splitlines()[2:]
+    named = [line.split()[:2] for line in lines]
+    assert named.count(["gru", "fused"]) == named.count(["lstm", "fused"]) == 2
+    assert named[-2:] == [["mgu", "fused"], ["slstm", "fused"]]
 
 
 def test_the_published_rows_are_written_into_their_page(load, monkeypatch, tmp_path):
