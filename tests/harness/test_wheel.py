@@ -141,6 +141,7 @@ def test_the_wheel_holds_recurbench_alone(wheel: Path) -> None:
     tops = {name.partition("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"recurbench"}
     for name in ("py.typed", "conf/config.yaml", "cells/gru.py", "tasks/music/task.py",
+                 "cells/parts/native/loops.cpp", "cells/parts/native/products.h",
                  "harness/commands/templates/cell.py.txt"):  # fmt: skip
         assert f"recurbench/{name}" in names
     assert not [name for name in names if "__pycache__" in name]

@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-SOURCES = ("loops.cpp", "loops.h", "steps.h", "zoo.h", "products.h")
+SOURCES = ("loops.cpp", "loops.h", "steps.h", "zoo.h", "products.h", "scan.h")
 
 VECTORS = {
     "AVX512": ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mfma", "-mf16c"],

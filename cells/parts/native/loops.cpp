@@ -3,6 +3,7 @@
 #include <ATen/ops/empty.h>
 #include <torch/library.h>
 
+#include "scan.h"
 #include "zoo.h"
 
 // A line for each step: its name in Python and its struct.
@@ -73,7 +74,29 @@ at::Tensor multiply(at::Tensor a, at::Tensor b) {
   return c;
 }
 
+// Calls f with a number of the tensors' dtype.
+template <class F>
+void with_dtype(at::ScalarType dtype, const F& f) {
+  if (dtype == at::kFloat) f(float());
+  else if (dtype == at::kDouble) f(double());
+  else if (dtype == at::kComplexFloat) f(c10::complex<float>());
+  else f(c10::complex<double>());
+}
+
+void scan_any(Sizes sizes, at::Tensor a, at::Tensor b, at::Tensor start, at::Tensor h) {
+  with_dtype(a.scalar_type(), [&](auto kind) { scan<decltype(kind)>(sizes, a, b, start, h); });
+}
+
+void scan_back_any(Sizes sizes, at::Tensor a, at::Tensor h, at::Tensor start, at::Tensor dh,
+                   at::Tensor da, at::Tensor db) {
+  with_dtype(a.scalar_type(), [&](auto kind) {
+    scan_back<decltype(kind)>(sizes, a, h, start, dh, da, db);
+  });
+}
+
 TORCH_LIBRARY(recurbench, m) {
+  m.def("scan", &scan_any);
+  m.def("scan_back", &scan_back_any);
   m.def("forward", &forward);
   m.def("backward", &backward);
   m.def("multiply", &multiply);
