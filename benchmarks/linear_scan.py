@@ -22,6 +22,7 @@ from recurbench.cells.base import RecurrentCell
 from recurbench.cells.lru import LRU
 from recurbench.cells.min_gru import MinGRU
 from recurbench.cells.min_lstm import MinLSTM
+from recurbench.cells.parts.kernels import Kernel
 from recurbench.cells.rg_lru import RGLRU
 from recurbench.cells.s5 import S5
 from recurbench.harness.run.memory import keep_freed_memory
@@ -65,9 +66,9 @@ def train(forward: Forward, cell: RecurrentCell[Any], x: Tensor, dy: Tensor) -> 
     return [y, *torch.autograd.grad(y, list(cell.parameters()), dy)]
 
 
-def compare(name: str, T: int, B: int, H: int, rounds: int) -> str:
+def compare(name: str, kernel: Kernel, T: int, B: int, H: int, rounds: int) -> str:
     """A line of the table: the time of the scan, and how many times faster it is than each loop."""
-    scan = CELLS[name](I, H, kernel="fused")
+    scan = CELLS[name](I, H, kernel=kernel)
     loop = CELLS[name](I, H, kernel="reference")
     loop.load_state_dict(scan.state_dict())
     x, dy = torch.randn(B, T, I), torch.randn(B, T, H)
@@ -86,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and prints the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--kernel", choices=["fused", "native"], default="native")
     parser.add_argument("--cells", nargs="+", choices=CELLS, default=list(CELLS))
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -96,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("    loop ms   loop / scan (quartiles)")
     for name in options.cells:
         for T, B, H in SHAPES:
-            print(compare(name, T, B, H, options.rounds), flush=True)
+            print(compare(name, options.kernel, T, B, H, options.rounds), flush=True)
 
 
 if __name__ == "__main__":

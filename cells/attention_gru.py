@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from recurbench.cells.base import HiddenState, RecurrentCell
 from recurbench.cells.gru import GRU
+from recurbench.cells.parts.kernels import Kernel
 from recurbench.cells.parts.window import WINDOWS, Windows, head_of, mix, push
 
 
@@ -55,8 +56,9 @@ class AttentionGRU(RecurrentCell[AttentionState]):
         bias: whether the GRU and the output have biases.
         reset_after: the GRU's reset convention.
         init: the GRU's initialisation; the attention's is uniform in `±1/√(inputs)`.
-        kernel: `fused` runs the GRU first and then attends from all steps at once, which is
-            possible as the attention does not feed back; `reference` takes step after step.
+        kernel: `reference` takes step after step; the others run the GRU first, each as
+            `CellByHand` says, and then attend from all steps at once, which is possible as the
+            attention does not feed back.
 
     Raises:
         CellError: a size is not positive or does not fit `heads`, or `score`, `init` or `kernel`
@@ -83,14 +85,16 @@ class AttentionGRU(RecurrentCell[AttentionState]):
         bias: bool = True,
         reset_after: bool = True,
         init: Literal["torch", "keras"] = "torch",
-        kernel: Literal["fused", "reference"] = "fused",
+        kernel: Kernel = "auto",
     ) -> None:
         self.hidden_multiple = heads
         super().__init__(input_size, hidden_size)
         self.window = window
         self.heads = heads
         self.kernel = kernel
-        self.gru = GRU(input_size, hidden_size, bias=bias, reset_after=reset_after, init=init)
+        self.gru = GRU(
+            input_size, hidden_size, bias=bias, reset_after=reset_after, init=init, kernel=kernel
+        )
         self.query_key = nn.Linear(hidden_size, 2 * hidden_size, bias=False)
         v = nn.Parameter(torch.empty(hidden_size)) if score == "additive" else None
         self.register_parameter("v", v)
@@ -120,6 +124,10 @@ class AttentionGRU(RecurrentCell[AttentionState]):
         rings = state.memory, state.keys
         (memory, keys), empty, steps = push(rings, (h, key), state.steps, self.slots)
         return self._attend(h, query, memory, keys, empty), AttentionState(h, memory, keys, steps)
+
+    def kernel_on(self, device: torch.device, dtype: torch.dtype) -> str | None:
+        """The GRU's."""
+        return self.gru.kernel_on(device, dtype)
 
     def unroll(
         self, u: Tensor, batch_sizes: Sequence[int], state: AttentionState

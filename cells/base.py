@@ -119,6 +119,10 @@ class RecurrentCell(nn.Module, ABC, Generic[StateT]):
         y, after = self.recur(self.project(x), state)
         return settled(x, state, y, after, first)
 
+    def kernel_on(self, device: torch.device, dtype: torch.dtype) -> str | None:
+        """How sequences run on a device in a dtype; None in a cell without the knob `kernel`."""
+        return getattr(self, "kernel", None)
+
     def unroll(self, u: Tensor, batch_sizes: Sequence[int], state: StateT) -> tuple[Tensor, StateT]:
         """Runs all steps of a packed batch; no padded step is ever computed.
 

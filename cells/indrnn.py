@@ -6,11 +6,13 @@ import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 
-from recurbench.cells.base import HiddenState, RecurrentCell
-from recurbench.cells.rnn import NONLINEARITIES
+from recurbench.cells.base import HiddenState
+from recurbench.cells.parts.back_through_time import Leaves, StepByHand, Views
+from recurbench.cells.parts.kernels import CellByHand, Kernel
+from recurbench.cells.rnn import IN_PLACE, NONLINEARITIES, slope_by_value
 
 
-class IndRNN(RecurrentCell[HiddenState]):
+class IndRNN(CellByHand[HiddenState]):
     """Independently recurrent network (Li et al. 2018, https://arxiv.org/abs/1803.04831).
 
     With `φ` either relu or tanh and `*` elementwise::
@@ -36,15 +38,17 @@ class IndRNN(RecurrentCell[HiddenState]):
         nonlinearity: `φ`, that is `relu` or `tanh`.
         steps: T, how many steps to remember over, such as the length of a sequence.
         long_memory: whether `u` starts in `[2^(-1/T), 2^(1/T)]` and not in `[0, 2^(1/T)]`.
+        kernel: how a sequence is run, see `CellByHand`; all give the same up to rounding.
 
     Raises:
-        CellError: a size or `steps` is not positive, or `nonlinearity` is unknown.
+        CellError: a size or `steps` is not positive, or `nonlinearity` or `kernel` is unknown.
     """
 
     name: ClassVar[str] = "indrnn"
     year: ClassVar[int] = 2018
     family: ClassVar[str] = "simple"
     gates: ClassVar[int] = 0
+    has_loop: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -54,8 +58,10 @@ class IndRNN(RecurrentCell[HiddenState]):
         nonlinearity: Literal["relu", "tanh"] = "relu",
         steps: Annotated[int, Ge(1)] = 64,
         long_memory: bool = True,
+        kernel: Kernel = "auto",
     ) -> None:
         super().__init__(input_size, hidden_size)
+        self.kernel = kernel
         self.nonlinearity = nonlinearity
         self.input = nn.Linear(input_size, hidden_size)
         nn.init.zeros_(self.input.bias)
@@ -75,3 +81,43 @@ class IndRNN(RecurrentCell[HiddenState]):
         """One step: `(B, H)` and the state to `(B, H)` and the next state."""
         h = NONLINEARITIES[self.nonlinearity](torch.addcmul(u, self.u, state.h))
         return h, HiddenState(h)
+
+    def by_hand(self) -> StepByHand:
+        """The step by hand."""
+        return _IndRNNStep([self.u], self.nonlinearity)
+
+
+class _IndRNNStep(StepByHand):
+    """With `δ` the gradient of what follows it, `δa = δh' φ'` and `δh = u * δa`."""
+
+    loop: ClassVar[str] = "indrnn"
+    sums = 1
+
+    def __init__(self, weights: Leaves, nonlinearity: str) -> None:
+        super().__init__(weights)
+        self.nonlinearity = nonlinearity
+        self.u = weights[0].detach()
+
+    def numbers(self) -> list[float]:
+        return [float(self.nonlinearity == "relu")]
+
+    def begin(self, u: Tensor, kept: Tensor) -> Views:
+        return (u,)
+
+    def advance(self, old: Leaves, new: Leaves, *views: Tensor) -> None:
+        (u,), (h,), (h_new,) = views, old, new
+        torch.addcmul(u, self.u, h, out=h_new)
+        IN_PLACE[self.nonlinearity](h_new)
+
+    def local(self, kept: Tensor, past: Leaves, path: Leaves, work: Tensor) -> Views:
+        return slope_by_value(self.nonlinearity, path[0]), work
+
+    def retreat(self, flow: Leaves, before: Leaves, *views: Tensor) -> None:
+        (slope, da), (dh,), (dh_before,) = views, flow, before
+        torch.mul(slope, dh, out=da)
+        dh_before.addcmul_(da, self.u)
+
+    def weight_gradients(
+        self, kept: Tensor, past: Leaves, path: Leaves, work: Tensor
+    ) -> tuple[Tensor, ...]:
+        return ((work * past[0]).sum(0),)

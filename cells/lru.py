@@ -8,7 +8,8 @@ from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 
 from recurbench.cells.base import CellError
-from recurbench.cells.parts.linear_recurrence import ComplexRecurrence, Kernel
+from recurbench.cells.parts.kernels import Kernel
+from recurbench.cells.parts.linear_recurrence import ComplexRecurrence
 from recurbench.cells.parts.precision import widen
 
 
@@ -40,7 +41,7 @@ class LRU(ComplexRecurrence):
         r_min: the ring's inner radius, at least 0.
         r_max: its outer radius, above `r_min` and at most 1.
         max_phase: the largest phase in radians, above 0.
-        kernel: `fused` scans all steps at once, `reference` takes step after step.
+        kernel: how a sequence is run, see `LinearRecurrence`.
 
     Raises:
         CellError: a size is not positive, the ring or the phase is out of range, or `kernel` is
@@ -59,7 +60,7 @@ class LRU(ComplexRecurrence):
         r_min: Annotated[float, Ge(0)] = 0.9,
         r_max: Annotated[float, Le(1)] = 0.999,
         max_phase: Annotated[float, Gt(0)] = 2 * math.pi,
-        kernel: Kernel = "fused",
+        kernel: Kernel = "auto",
     ) -> None:
         if not r_min < r_max:
             raise CellError(f"r_min={r_min} must be below r_max={r_max}")

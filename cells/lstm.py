@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from recurbench.cells.base import CellError
+from recurbench.cells.parts.back_through_time import Leaves, StepByHand, Views
+from recurbench.cells.parts.kernels import CellByHand, Kernel
 from recurbench.cells.parts.stacked_gates import StackedGates
 
 
@@ -16,7 +18,7 @@ class LSTMState(NamedTuple):
     c: Tensor  # (B, H)
 
 
-class LSTM(StackedGates[LSTMState]):
+class LSTM(CellByHand[LSTMState], StackedGates[LSTMState]):
     """Long short-term memory with forget gates (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
 
     With `σ` the logistic function and `*` elementwise::
@@ -58,16 +60,18 @@ class LSTM(StackedGates[LSTMState]):
             network architectures") and Keras's `unit_forget_bias`; 0 is torch's initialisation.
         init: `torch` draws all from `±1/√H`; `keras` starts with input weights Glorot
             uniform, recurrent weights orthogonal and biases zero.
+        kernel: how a sequence is run, see `CellByHand`; all give the same up to rounding.
 
     Raises:
-        CellError: a size is not positive, `init` is unknown, or the gates are coupled and there
-            is no forget gate.
+        CellError: a size is not positive, `init` or `kernel` is unknown, or the gates are coupled
+            and there is no forget gate.
     """
 
     name: ClassVar[str] = "lstm"
     year: ClassVar[int] = 1997
     family: ClassVar[str] = "gated"
     gates: ClassVar[int] = 3
+    has_loop: ClassVar[bool] = True
 
     weight_peephole: nn.Parameter | None  # (3, H), or (2, H) if a gate is taken away
 
@@ -82,6 +86,7 @@ class LSTM(StackedGates[LSTMState]):
         forget: bool = True,
         forget_bias: float = 1.0,
         init: Literal["torch", "keras"] = "torch",
+        kernel: Kernel = "auto",
     ) -> None:
         if coupled and not forget:
             raise CellError("coupled=True needs the forget gate, which forget=False takes away")
@@ -89,6 +94,7 @@ class LSTM(StackedGates[LSTMState]):
         super().__init__(input_size, hidden_size, gates=gates, bias=bias)
         self.coupled = coupled
         self.forget = forget
+        self.kernel = kernel
         weight_peephole = nn.Parameter(torch.empty(gates - 1, hidden_size)) if peepholes else None
         self.register_parameter("weight_peephole", weight_peephole)
         self._initialise(init)
@@ -127,3 +133,112 @@ class LSTM(StackedGates[LSTMState]):
             return torch.addcmul(g, f, c - g)  # f * c + (1 - f) * g
         i, f = gates
         return torch.addcmul(f * c, i, g)
+
+    def by_hand(self) -> StepByHand:
+        """The step of this variant."""
+        given = [self.weight_hh, self.weight_peephole]
+        weights = [weight for weight in given if weight is not None]
+        return _LSTMStep(weights, coupled=self.coupled, forget=self.forget)
+
+
+class _LSTMStep(StepByHand):
+    """Any variant; keeps its gates in the order of the weights, and `tanh(c')`.
+
+    With `δ` the gradient of what follows it, and the terms of peepholes in brackets::
+
+        δo   = δh' * tanh(c') * o * (1 - o)
+        δc' += δh' * o * (1 - tanh(c')²) [+ δo * w_co]
+        δi   = δc' * g * i * (1 - i)
+        δf   = δc' * c * f * (1 - f)                             without coupled
+        δf   = δc' * (c - g) * f * (1 - f)                       with coupled
+        δg   = δc' * i * (1 - g²)
+        δc   = δc' * f [+ δi * w_ci + δf * w_cf]
+        δh   = W_h^T (δi, δf, δg, δo)
+    """
+
+    loop: ClassVar[str] = "lstm"
+
+    def __init__(self, weights: Leaves, *, coupled: bool, forget: bool) -> None:
+        super().__init__(weights)
+        self.coupled, self.forget = coupled, forget
+        self.sums = 4 if forget and not coupled else 3
+        self.kept = self.sums + 1
+        self.W, *peepholes = (weight.detach() for weight in weights)
+        self.w_c = peepholes[0] if peepholes else None
+
+    def numbers(self) -> list[float]:
+        return [float(self.coupled), float(self.forget), float(self.w_c is not None)]
+
+    def begin(self, u: Tensor, kept: Tensor) -> Views:
+        H = self.W.shape[1]
+        *memory_gates, _, _, _ = kept.split(H, dim=1)
+        g, o, tanh_c = kept[:, -3 * H :].split(H, dim=1)
+        products = kept[:, :-H]
+        return u, products, kept[:, : -3 * H], g, o, tanh_c, *memory_gates
+
+    def advance(self, old: Leaves, new: Leaves, *views: Tensor) -> None:
+        u, products, memory, g, o, tanh_c, *memory_gates = views
+        (h, c), (h_new, c_new) = old, new
+        torch.addmm(u, h, self.W.t(), out=products)
+        if self.w_c is not None:
+            for gate, w in zip(memory_gates, self.w_c, strict=False):
+                gate.addcmul_(w, c)
+        memory.sigmoid_()
+        g.tanh_()
+        self._remember(memory_gates, c, g, c_new)
+        if self.w_c is not None:
+            o.addcmul_(self.w_c[-1], c_new)
+        o.sigmoid_()
+        torch.tanh(c_new, out=tanh_c)
+        torch.mul(o, tanh_c, out=h_new)
+
+    def _remember(self, gates: Leaves, c: Tensor, g: Tensor, c_new: Tensor) -> None:
+        if not self.forget:
+            torch.addcmul(c, gates[0], g, out=c_new)
+        elif self.coupled:
+            torch.lerp(g, c, gates[0], out=c_new)
+        else:
+            torch.mul(gates[1], c, out=c_new).addcmul_(gates[0], g)
+
+    def local(self, kept: Tensor, past: Leaves, path: Leaves, work: Tensor) -> Views:
+        c, H = past[1], past[1].shape[1]
+        *memory_gates, g, o, tanh_c = kept.split(H, dim=1)
+        factors = torch.empty_like(work)
+        *of_memory, of_g, of_o = factors.split(H, dim=1)
+        if self.coupled:
+            (f,) = memory_gates
+            written, i = [c - g], 1 - f
+        else:
+            i, *rest = memory_gates
+            written, f = [g, c][: len(memory_gates)], rest[0] if rest else torch.ones_like(i)
+        for factor, gate, by in zip(of_memory, memory_gates, written, strict=True):
+            torch.mul(by, gate * (1 - gate), out=factor)
+        torch.mul(i, 1 - g * g, out=of_g)
+        torch.mul(tanh_c, o * (1 - o), out=of_o)
+        memory = [tensor[:, :-H].unflatten(1, (-1, H)) for tensor in (factors, work)]
+        d_memory = work[:, : -2 * H].split(H, dim=1)
+        return *memory, work, f, of_o, o * (1 - tanh_c * tanh_c), work[:, -H:], *d_memory
+
+    def retreat(self, flow: Leaves, before: Leaves, *views: Tensor) -> None:
+        factors, d_memory, work, f, of_o, of_c, d_o, *d_gates = views
+        (dh, dc), (dh_before, dc_before) = flow, before
+        torch.mul(of_o, dh, out=d_o)
+        dc.addcmul_(of_c, dh)
+        if self.w_c is not None:
+            dc.addcmul_(d_o, self.w_c[-1])
+        torch.mul(factors, dc.unsqueeze(1), out=d_memory)
+        dc_before.addcmul_(dc, f)
+        if self.w_c is not None:
+            for d_gate, w in zip(d_gates, self.w_c, strict=False):
+                dc_before.addcmul_(d_gate, w)
+        dh_before.addmm_(work, self.W)
+
+    def weight_gradients(
+        self, kept: Tensor, past: Leaves, path: Leaves, work: Tensor
+    ) -> tuple[Tensor, ...]:
+        W = self.multiply(work.t(), past[0])
+        if self.w_c is None:
+            return (W,)
+        *d_gates, _, d_o = work.split(self.W.shape[1], dim=1)
+        products = [*(d_gate * past[1] for d_gate in d_gates), d_o * path[1]]
+        return W, torch.stack([product.sum(0) for product in products])

@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 from recurbench.cells.base import HiddenState
+from recurbench.cells.parts.back_through_time import Leaves, StepByHand, Views
+from recurbench.cells.parts.kernels import CellByHand, Kernel
 from recurbench.cells.parts.stacked_gates import StackedGates
 
 
-class MGU(StackedGates[HiddenState]):
+class MGU(CellByHand[HiddenState], StackedGates[HiddenState]):
     """Minimal gated unit (Zhou et al. 2016, https://arxiv.org/abs/1603.09420).
 
     With `σ` the logistic function and `*` elementwise::
@@ -32,15 +34,17 @@ class MGU(StackedGates[HiddenState]):
             negative value makes the cell remember for longer at first.
         init: `torch` draws all from `±1/√H`; `keras` starts with input weights Glorot
             uniform, recurrent weights orthogonal and biases zero.
+        kernel: how a sequence is run, see `CellByHand`; all give the same up to rounding.
 
     Raises:
-        CellError: a size is not positive, or `init` is unknown.
+        CellError: a size is not positive, or `init` or `kernel` is unknown.
     """
 
     name: ClassVar[str] = "mgu"
     year: ClassVar[int] = 2016
     family: ClassVar[str] = "gated"
     gates: ClassVar[int] = 1
+    has_loop: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -50,8 +54,10 @@ class MGU(StackedGates[HiddenState]):
         bias: bool = True,
         forget_bias: float = 0.0,
         init: Literal["torch", "keras"] = "torch",
+        kernel: Kernel = "auto",
     ) -> None:
         super().__init__(input_size, hidden_size, gates=2, bias=bias)
+        self.kernel = kernel
         self._initialise(init)
         if self.bias_ih is not None:
             with torch.no_grad():
@@ -71,3 +77,59 @@ class MGU(StackedGates[HiddenState]):
         n = torch.tanh(torch.addmm(u_n, f * h, W_n.t()))
         h = torch.addcmul(h, f, n - h)  # (1 - f) * h + f * n
         return h, HiddenState(h)
+
+    def by_hand(self) -> StepByHand:
+        """The step by hand."""
+        return _MGUStep([self.weight_hh])
+
+
+class _MGUStep(StepByHand):
+    """Keeps `f`, `n` and `q = f * h`.
+
+    With `δ` the gradient of what follows it::
+
+        δn = δh' * f * (1 - n²),   δq = W_hn^T δn
+        δf = (δh' * (n - h) + δq * h) * f * (1 - f)
+        δh = δh' * (1 - f) + δq * f + W_hf^T δf
+    """
+
+    loop: ClassVar[str] = "mgu"
+    kept = 3
+    sums = 2
+
+    def __init__(self, weights: Leaves) -> None:
+        super().__init__(weights)
+        self.W_f, self.W_n = weights[0].detach().chunk(2)
+
+    def begin(self, u: Tensor, kept: Tensor) -> Views:
+        return *u.chunk(2, dim=1), *kept.chunk(3, dim=1)
+
+    def advance(self, old: Leaves, new: Leaves, *views: Tensor) -> None:
+        u_f, u_n, f, n, q = views
+        (h,), (h_new,) = old, new
+        torch.addmm(u_f, h, self.W_f.t(), out=f).sigmoid_()
+        torch.mul(f, h, out=q)
+        torch.addmm(u_n, q, self.W_n.t(), out=n).tanh_()
+        torch.lerp(h, n, f, out=h_new)
+
+    def local(self, kept: Tensor, past: Leaves, path: Leaves, work: Tensor) -> Views:
+        (f, n, _), (h,) = kept.chunk(3, dim=1), past
+        slope = f * (1 - f)
+        factors = f * (1 - n * n), (n - h) * slope, h * slope
+        return *work.chunk(2, dim=1), *factors, f, 1 - f
+
+    def retreat(self, flow: Leaves, before: Leaves, *views: Tensor) -> None:
+        df, dn, of_n, of_f, of_q, f, passed = views
+        (dh,), (dh_before,) = flow, before
+        torch.mul(of_n, dh, out=dn)
+        dq = torch.mm(dn, self.W_n, out=df)
+        dh_before.addcmul_(dh, passed).addcmul_(dq, f)
+        df.mul_(of_q).addcmul_(of_f, dh)
+        dh_before.addmm_(df, self.W_f)
+
+    def weight_gradients(
+        self, kept: Tensor, past: Leaves, path: Leaves, work: Tensor
+    ) -> tuple[Tensor, ...]:
+        df, dn = work.chunk(2, dim=1)
+        q = kept[:, -past[0].shape[1] :]
+        return (torch.cat((self.multiply(df.t(), past[0]), self.multiply(dn.t(), q))),)

@@ -5,7 +5,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from recurbench.cells.parts.linear_recurrence import Kernel, RealRecurrence
+from recurbench.cells.parts.kernels import Kernel
+from recurbench.cells.parts.linear_recurrence import RealRecurrence
 from recurbench.cells.parts.precision import widen
 
 
@@ -31,7 +32,7 @@ class MinGRU(RealRecurrence):
         input_size: I, features of an input step.
         hidden_size: H.
         candidate: `linear` or `positive`, see above.
-        kernel: `fused` scans all steps at once, `reference` takes step after step.
+        kernel: how a sequence is run, see `LinearRecurrence`.
 
     Raises:
         CellError: a size is not positive, or `candidate` or `kernel` is unknown.
@@ -47,7 +48,7 @@ class MinGRU(RealRecurrence):
         hidden_size: int = 64,
         *,
         candidate: Literal["linear", "positive"] = "linear",
-        kernel: Kernel = "fused",
+        kernel: Kernel = "auto",
     ) -> None:
         super().__init__(input_size, hidden_size, kernel=kernel)
         self.candidate = candidate

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recurbench.cells.min_gru import positive
-from recurbench.cells.parts.linear_recurrence import Kernel, RealRecurrence
+from recurbench.cells.parts.kernels import Kernel
+from recurbench.cells.parts.linear_recurrence import RealRecurrence
 from recurbench.cells.parts.precision import widen
 
 
@@ -35,7 +36,7 @@ class MinLSTM(RealRecurrence):
         hidden_size: H.
         candidate: `linear` or `positive`, see above.
         forget_bias: added to the forget gate's initial bias; larger values remember longer.
-        kernel: `fused` scans all steps at once, `reference` takes step after step.
+        kernel: how a sequence is run, see `LinearRecurrence`.
 
     Raises:
         CellError: a size is not positive, or `candidate` or `kernel` is unknown.
@@ -52,7 +53,7 @@ class MinLSTM(RealRecurrence):
         *,
         candidate: Literal["linear", "positive"] = "linear",
         forget_bias: float = 0.0,
-        kernel: Kernel = "fused",
+        kernel: Kernel = "auto",
     ) -> None:
         super().__init__(input_size, hidden_size, kernel=kernel)
         self.candidate = candidate

@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from recurbench.cells.base import HiddenState, RecurrentCell, fold
+from recurbench.cells.base import HiddenState, fold
+from recurbench.cells.parts.back_through_time import Leaves, StepByHand, Views
+from recurbench.cells.parts.kernels import CellByHand, Kernel
 from recurbench.cells.parts.precision import widen
 
 
@@ -40,7 +42,7 @@ class SkewExponential(torch.autograd.Function):
         return scale * whole[: len(A), len(A) :]
 
 
-class OrthogonalRNN(RecurrentCell[HiddenState]):
+class OrthogonalRNN(CellByHand[HiddenState]):
     """ExpRNN (Lezcano-Casado & Martínez-Rubio 2019, https://arxiv.org/abs/1901.08428).
 
     With `A` skew-symmetric, so that `Q` is orthogonal, and `*` elementwise::
@@ -76,15 +78,17 @@ class OrthogonalRNN(RecurrentCell[HiddenState]):
             `-tan(t / 2)` with `t` uniform in `[0, π/2]` (Helfrich et al. 2018), so that the Cayley
             transform rotates planes by `t`. In both, `W` is Kaiming normal and `b` uniform in
             `±0.01`, as in the paper's code.
+        kernel: how a sequence is run, see `CellByHand`; all give the same up to rounding.
 
     Raises:
-        CellError: a size is not positive, or `parametrisation` or `init` is unknown.
+        CellError: a size is not positive, or `parametrisation`, `init` or `kernel` is unknown.
     """
 
     name: ClassVar[str] = "orthogonal_rnn"
     year: ClassVar[int] = 2019
     family: ClassVar[str] = "orthogonal"
     gates: ClassVar[int] = 0
+    has_loop: ClassVar[bool] = True
 
     triangle: Tensor  # (2, H (H - 1) / 2), rows and columns of the entries of `skew`
 
@@ -95,8 +99,10 @@ class OrthogonalRNN(RecurrentCell[HiddenState]):
         *,
         parametrisation: Literal["exp", "cayley"] = "exp",
         init: Literal["henaff", "cayley"] = "henaff",
+        kernel: Kernel = "auto",
     ) -> None:
         super().__init__(input_size, hidden_size)
+        self.kernel = kernel
         self.parametrisation = parametrisation
         triangle = torch.triu_indices(hidden_size, hidden_size, offset=1)
         self.register_buffer("triangle", triangle, persistent=False)
@@ -137,13 +143,54 @@ class OrthogonalRNN(RecurrentCell[HiddenState]):
         """One step: `(B, H)` and the state to `(B, H)` and the next state."""
         return self._recur(self.recurrent_matrix(), u, state)
 
-    def unroll(
+    def by_hand(self) -> StepByHand:
+        """The step by hand, with one `Q` for all steps."""
+        return _OrthogonalStep([self.recurrent_matrix(), self.bias])
+
+    def step_by_step(
         self, u: Tensor, batch_sizes: Sequence[int], state: HiddenState
     ) -> tuple[Tensor, HiddenState]:
-        """All steps with one `Q`; see the base class for the shapes."""
+        """All steps with one `Q`; see `unroll` for the shapes."""
         return fold(partial(self._recur, self.recurrent_matrix()), u, batch_sizes, state)
 
     def _recur(self, Q: Tensor, u: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
         a = torch.addmm(u, state.h, Q.t())
         h = torch.sign(a) * torch.relu(a.abs() + self.bias)
         return h, HiddenState(h)
+
+
+class _OrthogonalStep(StepByHand):
+    """Keeps `a`.
+
+    With `δ` the gradient of what follows it, `δa = δh'` where `|a| + b > 0`, `δb = δa * sign(a)`
+    and `δh = Q^T δa`.
+    """
+
+    loop: ClassVar[str] = "orthogonal"
+    kept = 1
+    sums = 1
+
+    def __init__(self, weights: Leaves) -> None:
+        super().__init__(weights)
+        self.Q, self.b = (weight.detach() for weight in weights)
+
+    def begin(self, u: Tensor, kept: Tensor) -> Views:
+        return u, kept
+
+    def advance(self, old: Leaves, new: Leaves, *views: Tensor) -> None:
+        (u, a), (h,), (h_new,) = views, old, new
+        torch.addmm(u, h, self.Q.t(), out=a)
+        torch.abs(a, out=h_new).add_(self.b).relu_().mul_(torch.sign(a))
+
+    def local(self, kept: Tensor, past: Leaves, path: Leaves, work: Tensor) -> Views:
+        return ((kept.abs() + self.b > 0) & (kept != 0)).to(kept.dtype), work
+
+    def retreat(self, flow: Leaves, before: Leaves, *views: Tensor) -> None:
+        (passed, da), (dh,), (dh_before,) = views, flow, before
+        torch.mul(passed, dh, out=da)
+        dh_before.addmm_(da, self.Q)
+
+    def weight_gradients(
+        self, kept: Tensor, past: Leaves, path: Leaves, work: Tensor
+    ) -> tuple[Tensor, ...]:
+        return self.multiply(work.t(), past[0]), (work * kept.sign()).sum(0)

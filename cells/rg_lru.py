@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from recurbench.cells.parts.linear_recurrence import Kernel, RealRecurrence
+from recurbench.cells.parts.kernels import Kernel
+from recurbench.cells.parts.linear_recurrence import RealRecurrence
 from recurbench.cells.parts.precision import widen
 
 C = 8.0
@@ -43,7 +44,7 @@ class RGLRU(RealRecurrence):
     Args:
         input_size: I, features of an input step.
         hidden_size: H.
-        kernel: `fused` scans all steps at once, `reference` takes step after step.
+        kernel: how a sequence is run, see `LinearRecurrence`.
 
     Raises:
         CellError: a size is not positive, or `kernel` is unknown.
@@ -53,7 +54,7 @@ class RGLRU(RealRecurrence):
     year: ClassVar[int] = 2024
     gates: ClassVar[int] = 2
 
-    def __init__(self, input_size: int, hidden_size: int = 64, *, kernel: Kernel = "fused") -> None:
+    def __init__(self, input_size: int, hidden_size: int = 64, *, kernel: Kernel = "auto") -> None:
         super().__init__(input_size, hidden_size, kernel=kernel)
         self.input = nn.Linear(input_size, 3 * hidden_size)
         a = torch.empty(hidden_size).uniform_(0.9, 0.999) ** (1 / C)

@@ -7,12 +7,20 @@ import torch
 from torch import Tensor, nn
 
 from recurbench.cells.base import HiddenState
+from recurbench.cells.parts.back_through_time import Leaves, StepByHand, Views
+from recurbench.cells.parts.kernels import CellByHand, Kernel
 from recurbench.cells.parts.stacked_gates import StackedGates
 
 NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu}
+IN_PLACE = {"tanh": torch.tanh_, "relu": torch.relu_}
 
 
-class RNN(StackedGates[HiddenState]):
+def slope_by_value(nonlinearity: str, h: Tensor) -> Tensor:
+    """The derivative of a nonlinearity where its value is `h`."""
+    return (h > 0).to(h.dtype) if nonlinearity == "relu" else 1 - h * h
+
+
+class RNN(CellByHand[HiddenState], StackedGates[HiddenState]):
     """Simple recurrent network (Elman 1990, "Finding structure in time").
 
     With `φ` either tanh or relu::
@@ -33,15 +41,17 @@ class RNN(StackedGates[HiddenState]):
         bias: whether there are biases.
         init: `torch` draws all from `±1/√H`; `keras` starts with input weights Glorot
             uniform, recurrent weights orthogonal and biases zero; for `identity` see above.
+        kernel: how a sequence is run, see `CellByHand`; all give the same up to rounding.
 
     Raises:
-        CellError: a size is not positive, or `nonlinearity` or `init` is unknown.
+        CellError: a size is not positive, or `nonlinearity`, `init` or `kernel` is unknown.
     """
 
     name: ClassVar[str] = "rnn"
     year: ClassVar[int] = 1990
     family: ClassVar[str] = "simple"
     gates: ClassVar[int] = 0
+    has_loop: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -51,8 +61,10 @@ class RNN(StackedGates[HiddenState]):
         nonlinearity: Literal["tanh", "relu"] = "tanh",
         bias: bool = True,
         init: Literal["torch", "keras", "identity"] = "torch",
+        kernel: Kernel = "auto",
     ) -> None:
         super().__init__(input_size, hidden_size, gates=1, bias=bias)
+        self.kernel = kernel
         self.nonlinearity = nonlinearity
         self._initialise(init)
 
@@ -65,6 +77,10 @@ class RNN(StackedGates[HiddenState]):
         h = NONLINEARITIES[self.nonlinearity](torch.addmm(u, state.h, self.weight_hh.t()))
         return h, HiddenState(h)
 
+    def by_hand(self) -> StepByHand:
+        """The step by hand."""
+        return _RNNStep([self.weight_hh], self.nonlinearity)
+
     def _identity(self) -> None:
         """As the IRNN: the identity, small input weights, zero biases."""
         for parameter in self.parameters():
@@ -76,3 +92,39 @@ class RNN(StackedGates[HiddenState]):
         **StackedGates.initialisations,
         "identity": _identity,
     }
+
+
+class _RNNStep(StepByHand):
+    """With `δ` the gradient of what follows it, `δa = δh' φ'` and `δh = W_hh^T δa`."""
+
+    loop: ClassVar[str] = "rnn"
+    sums = 1
+
+    def __init__(self, weights: Leaves, nonlinearity: str) -> None:
+        super().__init__(weights)
+        self.nonlinearity = nonlinearity
+        (self.W,) = (weight.detach() for weight in weights)
+
+    def numbers(self) -> list[float]:
+        return [float(self.nonlinearity == "relu")]
+
+    def begin(self, u: Tensor, kept: Tensor) -> Views:
+        return (u,)
+
+    def advance(self, old: Leaves, new: Leaves, *views: Tensor) -> None:
+        (u,), (h,), (h_new,) = views, old, new
+        torch.addmm(u, h, self.W.t(), out=h_new)
+        IN_PLACE[self.nonlinearity](h_new)
+
+    def local(self, kept: Tensor, past: Leaves, path: Leaves, work: Tensor) -> Views:
+        return slope_by_value(self.nonlinearity, path[0]), work
+
+    def retreat(self, flow: Leaves, before: Leaves, *views: Tensor) -> None:
+        (slope, da), (dh,), (dh_before,) = views, flow, before
+        torch.mul(slope, dh, out=da)
+        dh_before.addmm_(da, self.W)
+
+    def weight_gradients(
+        self, kept: Tensor, past: Leaves, path: Leaves, work: Tensor
+    ) -> tuple[Tensor, ...]:
+        return (self.multiply(work.t(), past[0]),)

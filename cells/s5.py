@@ -8,7 +8,8 @@ from annotated_types import Gt
 from torch import Tensor, nn
 
 from recurbench.cells.base import CellError
-from recurbench.cells.parts.linear_recurrence import ComplexRecurrence, Kernel
+from recurbench.cells.parts.kernels import Kernel
+from recurbench.cells.parts.linear_recurrence import ComplexRecurrence
 from recurbench.cells.parts.precision import widen
 
 
@@ -45,7 +46,7 @@ class S5(ComplexRecurrence):
         hidden_size: H, even: features of `y` and eigenvalues of the system.
         dt_min: the smallest initial time step, above 0.
         dt_max: the largest, at least `dt_min`.
-        kernel: `fused` scans all steps at once, `reference` takes step after step.
+        kernel: how a sequence is run, see `LinearRecurrence`.
 
     Raises:
         CellError: a size is not positive or H is odd, the time steps are out of range, or
@@ -64,7 +65,7 @@ class S5(ComplexRecurrence):
         *,
         dt_min: Annotated[float, Gt(0)] = 0.001,
         dt_max: Annotated[float, Gt(0)] = 0.1,
-        kernel: Kernel = "fused",
+        kernel: Kernel = "auto",
     ) -> None:
         if dt_min > dt_max:
             raise CellError(f"dt_min={dt_min} must be at most dt_max={dt_max}")

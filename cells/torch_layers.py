@@ -1,7 +1,6 @@
 """torch's own recurrent layers behind the cell contract: the reference for values and speed."""
 
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
@@ -17,9 +16,10 @@ from recurbench.cells.base import (
     map_state,
 )
 from recurbench.cells.lstm import LSTMState
+from recurbench.cells.parts.packed import last_steps
 
-WORTH = 4
-"""How many steps a stretch must have on average, so that its call saves time."""
+CLOSED = 1e30
+"""Far beyond any sum of a gate: its logistic function is exactly 0 or 1."""
 
 _PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
@@ -32,6 +32,12 @@ class TorchLayer(RecurrentCell[StateT]):
     """
 
     layer: nn.GRU | nn.LSTM | nn.RNN
+
+    call: int = 16
+    """On a CPU, another call takes about as long as so many more rows of one step."""
+
+    short: int = 40
+    """On a CPU, torch's own call is as fast for packed sequences of fewer steps."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -50,25 +56,55 @@ class TorchLayer(RecurrentCell[StateT]):
         """All steps by the layer; see the base class for the shapes.
 
         On a CPU, torch has no kernel for packed sequences: every step slices the whole batch, and
-        the gradient of each slice is as large as the batch. Here, each stretch of steps with the
-        same rows is a dense batch of its own, which starts from the state of the one before. That
-        gives the same numbers without the slices.
+        the gradient of each slice is as large as the batch. Here, each stretch of steps with nearly
+        the same rows is a dense batch of its own, which starts from the state of the one before;
+        rows that end in it are padded to its end. That gives the same numbers without the slices.
         """
-        stretches = Counter(batch_sizes)  # how many steps have so many rows, from many to few
-        if len(stretches) > 1 and (u.is_cuda or len(batch_sizes) < WORTH * len(stretches)):
+        ragged = batch_sizes[0] > batch_sizes[-1]
+        if ragged and (u.is_cuda or len(batch_sizes) < self.short):
             packed = PackedSequence(u, torch.tensor(batch_sizes, device="cpu"))
             packed, final = self._run(packed, state)
             return packed.data, final
-        parts = u.split([rows * steps for rows, steps in stretches.items()])
-        return fold_parts(self._stretch, parts, list(stretches), state)
+        stretches = _stretches(batch_sizes, self.call)
+        left = iter(stretches)
+        parts = u.split([sum(sizes) for sizes in stretches])
+        rows = [sizes[0] for sizes in stretches]
+        return fold_parts(lambda part, s: self._stretch(part, next(left), s), parts, rows, state)
 
-    def _stretch(self, u: Tensor, state: StateT) -> tuple[Tensor, StateT]:
-        y, state = self._run(u.unflatten(0, (-1, len(state[0]))), state)
-        return y.flatten(0, 1), state
+    def _stretch(
+        self, u: Tensor, batch_sizes: Sequence[int], state: StateT
+    ) -> tuple[Tensor, StateT]:
+        rows, steps = batch_sizes[0], len(batch_sizes)
+        if rows == batch_sizes[-1]:
+            y, state = self._run(u.unflatten(0, (steps, rows)), state)
+            return y.flatten(0, 1), state
+        valid = torch.arange(rows, device="cpu") < torch.tensor(batch_sizes, device="cpu")[:, None]
+        where = valid.flatten().nonzero().flatten()
+        x = u.new_zeros(steps * rows, u.shape[1]).index_copy(0, where, u)
+        y, state = self._run_padded(x.unflatten(0, (steps, rows)), valid, state)
+        y = y.flatten(0, 1).index_select(0, where)
+        return y, type(state)(y[last_steps(batch_sizes, u.device)], *state[1:])
+
+    def _run_padded(self, x: Tensor, valid: Tensor, state: StateT) -> tuple[Tensor, StateT]:
+        """As `_run`, where some rows end early; of the state only `h` may be what it is later."""
+        return self._run(x, state)
 
     @abstractmethod
     def _run(self, x: Tensor | PackedSequence, state: StateT) -> tuple[Any, StateT]:
         """Calls the layer on `(T, B, I)` or a PackedSequence; the outputs are of the same kind."""
+
+
+def _stretches(batch_sizes: Sequence[int], call: int) -> list[list[int]]:
+    """Neighbouring steps that are run in one call: padding them costs less than another call."""
+    found: list[list[int]] = []
+    padded = 0
+    for rows in batch_sizes:
+        padded += found[-1][0] - rows if found else 0
+        if not found or (rows < found[-1][-1] and padded > call):
+            found.append([])
+            padded = 0
+        found[-1].append(rows)
+    return found
 
 
 class _HiddenLayer(TorchLayer[HiddenState]):
@@ -129,6 +165,8 @@ class TorchLSTM(TorchLayer[LSTMState]):
         CellError: a size is not positive.
     """
 
+    call = 64
+    short = 0
     name: ClassVar[str] = "torch_lstm"
     year: ClassVar[int] = 1997
     family: ClassVar[str] = "gated"
@@ -150,6 +188,23 @@ class TorchLSTM(TorchLayer[LSTMState]):
         with torch.autocast("cpu", enabled=False):
             dtype = next(self.parameters()).dtype
             return self._call(x.to(dtype), map_state(lambda leaf: leaf.to(dtype), state))
+
+    def _run_padded(self, x: Tensor, valid: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
+        """A further input, 1 at padded steps, closes the input gate and opens the forget gate.
+
+        So each row keeps its memory to the end, exactly and with its gradient.
+        """
+        weight, *others = self.layer.all_weights[0]
+        H = self.hidden_size
+        column = weight.new_tensor([-CLOSED, CLOSED, 0, 0]).repeat_interleave(H).unsqueeze(1)
+        weights = [torch.cat((weight, column), dim=1), *others]
+        with torch.autocast("cpu", enabled=False):
+            marked = torch.cat((x.to(weight.dtype), (~valid).unsqueeze(2).to(weight.dtype)), dim=2)
+            start = [leaf.to(weight.dtype).unsqueeze(0) for leaf in state]
+            y, h, c = torch.lstm(
+                marked, start, weights, bool(others[1:]), 1, 0.0, self.training, False, False
+            )
+        return y, LSTMState(h.squeeze(0), c.squeeze(0))
 
     def _call(self, x: Tensor | PackedSequence, state: LSTMState) -> tuple[Any, LSTMState]:
         y, (h, c) = self.layer(x, (state.h.unsqueeze(0), state.c.unsqueeze(0)))

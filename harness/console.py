@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import logging
 import os
 import re
 import sys
@@ -106,6 +107,21 @@ def _nearest(sign: str) -> str:
     if "\u2500" <= sign <= "\u257f":
         return "+"
     return unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode() or "?"
+
+
+class _Speaker(logging.Handler):
+    """Says what is logged."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(f"  {record.getMessage()}")
+
+
+def let_cells_speak() -> None:
+    """Makes what cells log lines of the output, such as that a kernel was built."""
+    logger = logging.getLogger("recurbench.cells")
+    if not any(isinstance(handler, _Speaker) for handler in logger.handlers):
+        logger.addHandler(_Speaker())
+        logger.propagate = False
 
 
 def as_override(value: Any) -> str:

@@ -6,16 +6,16 @@ Legend: B batch, N valid steps of a packed batch, G projected size, O output siz
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from recurbench.cells.base import HiddenState, RecurrentCell, StateT
+from recurbench.cells.parts import native
+from recurbench.cells.parts.kernels import Kernel
 from recurbench.cells.parts.precision import widen
 from recurbench.cells.parts.scan import linear_scan
-
-Kernel = Literal["fused", "reference"]
 
 
 class ComplexState(NamedTuple):
@@ -36,7 +36,8 @@ class LinearRecurrence(RecurrentCell[StateT]):
     Args:
         input_size: I, features of an input step.
         hidden_size: H.
-        kernel: `fused` scans all steps at once, `reference` takes step after step.
+        kernel: `fused` scans all steps at once, `reference` takes step after step, `native` does so
+            in C++. `auto` is `native` on a CPU where that can be built, else `fused`.
 
     Raises:
         CellError: a size does not fit, or `kernel` is unknown.
@@ -65,6 +66,13 @@ class LinearRecurrence(RecurrentCell[StateT]):
     def _write(self, h: Tensor) -> StateT:
         """The state that holds `h` `(B, M)`."""
 
+    def kernel_on(self, device: torch.device, dtype: torch.dtype) -> Kernel:
+        """The kernel that runs on a device; builds the loops in C++ at first use."""
+        if self.kernel in ("reference", "fused"):
+            return self.kernel
+        there = device.type == "cpu" and native.loops() is not None
+        return "native" if there else "fused"
+
     def recur(self, u: Tensor, state: StateT) -> tuple[Tensor, StateT]:
         """One step: `(B, G)` and the state to `(B, O)` and the next state."""
         a, b = self.coefficients(u)
@@ -73,10 +81,12 @@ class LinearRecurrence(RecurrentCell[StateT]):
 
     def unroll(self, u: Tensor, batch_sizes: Sequence[int], state: StateT) -> tuple[Tensor, StateT]:
         """All steps, by the kernel that was chosen; see the base class for the shapes."""
-        if self.kernel == "reference":
+        kernel = self.kernel_on(u.device, u.dtype)
+        if kernel == "reference":
             return super().unroll(u, batch_sizes, state)
         a, b = self.coefficients(u)
-        h, final = linear_scan(a, b, batch_sizes, self._read(state))
+        loops = native.loops() if kernel == "native" else None
+        h, final = linear_scan(a, b, batch_sizes, self._read(state), loops)
         return self.emit(h, u), self._write(final)
 
 

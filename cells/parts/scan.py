@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from recurbench.cells.parts.packed import Index, last_steps, previous_steps
+
 WIDE = 1024
 """With this many numbers in a step, or more, a CPU is faster step after step than by halving."""
 
 CACHED = 2**15
 """How many numbers a CPU works on at once, so that they stay in its cache."""
-
-Index = slice | Tensor
 
 
 class Level(NamedTuple):
@@ -28,7 +28,7 @@ class Level(NamedTuple):
 
 
 def linear_scan(
-    a: Tensor, b: Tensor, batch_sizes: Sequence[int], start: Tensor
+    a: Tensor, b: Tensor, batch_sizes: Sequence[int], start: Tensor, loops: Any | None = None
 ) -> tuple[Tensor, Tensor]:
     """All states of `h_t = a_t * h_{t-1} + b_t`, real or complex.
 
@@ -47,11 +47,12 @@ def linear_scan(
         b: inputs `(N, M)`, in the dtype of `a`.
         batch_sizes: the number of rows still running at each step, never increasing.
         start: the state before the first step, `(B, M)`, in the dtype of `a`.
+        loops: the loops in C++, which take step after step in one pass over memory.
 
     Returns:
         The states `(N, M)`, and each row's state after its own last step, `(B, M)`.
     """
-    h, final = _Scan.apply(a, b, start, batch_sizes)
+    h, final = _Scan.apply(a, b, start, batch_sizes, loops)
     return h, final
 
 
@@ -60,40 +61,47 @@ class _Scan(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, a: Tensor, b: Tensor, start: Tensor, sizes: Sequence[int]
+        ctx: Any, a: Tensor, b: Tensor, start: Tensor, sizes: Sequence[int], loops: Any | None
     ) -> tuple[Tensor, Tensor]:
-        last = _last(sizes, b.device)
+        last = last_steps(sizes, b.device)
         wide = b.device.type == "cpu" and b.numel() >= WIDE * len(sizes)
-        levels = None if wide else _levels(sizes, b.device)
-        if levels is None:
+        levels = None if wide or loops is not None else _levels(sizes, b.device)
+        if loops is not None:
+            h = torch.empty_like(b, memory_format=torch.contiguous_format)
+            loops.scan(list(sizes), *_plain(a, b, start.to(a.dtype)), h)
+        elif levels is None:
             h = _walk(a, b, start, sizes)
         else:
             h = _halve(a, b, levels, sizes, entering=a[: len(start)] * start)
         ctx.save_for_backward(a, start, h, last)
-        ctx.sizes, ctx.levels = sizes, levels
+        ctx.sizes, ctx.levels, ctx.loops = sizes, levels, loops
         ctx.set_materialize_grads(False)
         return h, h[last]
 
     @staticmethod
     def backward(
         ctx: Any, dh: Tensor | None, dfinal: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor, None]:
+    ) -> tuple[Tensor, Tensor, Tensor, None, None]:
         a, start, h, last = ctx.saved_tensors
         dh = torch.zeros_like(h) if dh is None else dh
         dh = dh if dfinal is None else dh.index_add(0, last, dfinal)
         rows = len(start)
         if torch.is_grad_enabled():  # somebody will differentiate the gradients
             db = _fold_back(a.conj(), dh, ctx.sizes)
-            before = torch.cat([start, h[_previous(ctx.sizes, h.device)]])
-            return db * before.conj(), db, a[:rows].conj() * db[:rows], None
+            before = torch.cat([start, h[previous_steps(ctx.sizes, h.device)]])
+            return db * before.conj(), db, a[:rows].conj() * db[:rows], None, None
+        if ctx.loops is not None:
+            da, db = torch.empty_like(h), torch.empty_like(h)
+            ctx.loops.scan_back(list(ctx.sizes), *_plain(a, h, start.to(a.dtype), dh), da, db)
+            return da, db, a[:rows].conj() * db[:rows], None, None
         if ctx.levels is None:
             db = _walk_back(a.conj(), dh, ctx.sizes)
         else:
             db = _halve(a.conj(), dh, ctx.levels, ctx.sizes)
         da = torch.empty_like(h)
         torch.mul(db[:rows], start.conj(), out=da[:rows])
-        torch.mul(db[rows:], h[_previous(ctx.sizes, h.device)].conj(), out=da[rows:])
-        return da, db, a[:rows].conj() * db[:rows], None
+        torch.mul(db[rows:], h[previous_steps(ctx.sizes, h.device)].conj(), out=da[rows:])
+        return da, db, a[:rows].conj() * db[:rows], None, None
 
 
 def _walk(a: Tensor, b: Tensor, start: Tensor, sizes: Sequence[int]) -> Tensor:
@@ -220,22 +228,9 @@ def _levels(batch_sizes: Sequence[int], device: torch.device) -> list[Level]:
     return levels
 
 
-def _previous(batch_sizes: Sequence[int], device: torch.device) -> Index:
-    """The position before each one that is not the first of its row."""
-    rows = batch_sizes[0]
-    if rows == batch_sizes[-1]:
-        return slice(-rows)
-    sizes = torch.tensor(batch_sizes, device="cpu")
-    distance = sizes[:-1].repeat_interleave(sizes[1:])
-    return (torch.arange(rows, rows + len(distance), device="cpu") - distance).to(device)
-
-
-def _last(batch_sizes: Sequence[int], device: torch.device) -> Tensor:
-    """The position of each row's last step, `(B,)`."""
-    sizes = torch.tensor(batch_sizes, device="cpu")
-    rows = torch.arange(batch_sizes[0], device="cpu")
-    lengths = (sizes > rows.unsqueeze(1)).sum(1)
-    return ((sizes.cumsum(0) - sizes)[lengths - 1] + rows).to(device)
+def _plain(*tensors: Tensor) -> list[Tensor]:
+    """As they lie in memory: rows one after another, no conjugation left to do."""
+    return [tensor.contiguous().resolve_conj() for tensor in tensors]
 
 
 def _double(x: Tensor, copy: bool = False) -> Tensor:

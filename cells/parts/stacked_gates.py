@@ -40,8 +40,12 @@ class StackedGates(RecurrentCell[StateT]):
     def project(self, x: Tensor) -> Tensor:
         """The input's part of all gates, with both biases: `(..., I)` to `(..., K * H)`."""
         if self.bias_ih is None or self.bias_hh is None:
-            return F.linear(x, self.weight_ih)
-        return F.linear(x, self.weight_ih, self.bias_ih + self.bias_hh)
+            return self._linear(x, self.weight_ih, None)
+        return self._linear(x, self.weight_ih, self.bias_ih + self.bias_hh)
+
+    def _linear(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """`F.linear`; a cell with kernels puts its own before it."""
+        return F.linear(x, weight, bias)
 
     def _initialise(self, init: str) -> None:
         """Fills all parameters in the way that `initialisations` names `init`."""

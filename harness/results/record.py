@@ -114,6 +114,8 @@ class Environment(msgspec.Struct, kw_only=True, gc=False):
     host: str
     git_commit: str | None
     git_dirty: bool | None
+    kernel: str | None = None
+    """How the cells ran, where they have a choice of kernels; no part of what a run is."""
 
 
 class Failure(msgspec.Struct, kw_only=True, gc=False):

@@ -10,14 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 import recurbench
+from recurbench.cells.base import RecurrentCell
 from recurbench.harness.config.sections import TrainerConfig
 from recurbench.harness.results.record import Environment
 
 
-def describe_environment(device: torch.device, trainer: TrainerConfig) -> Environment:
-    """The record's `environment` section."""
+def describe_environment(
+    device: torch.device, trainer: TrainerConfig, kernel: str | None = None
+) -> Environment:
+    """The record's `environment` section; `kernel` is what `kernel_of` says."""
     commit, dirty = _git_state()
     return Environment(
         recurbench=recurbench.__version__,
@@ -32,6 +36,7 @@ def describe_environment(device: torch.device, trainer: TrainerConfig) -> Enviro
         host=platform.node(),
         git_commit=commit,
         git_dirty=dirty,
+        kernel=kernel,
     )
 
 
@@ -40,13 +45,24 @@ def machine_of(device: torch.device, trainer: TrainerConfig) -> dict[str, Any]:
     return {"hardware": _hardware(device), "threads": trainer.threads}
 
 
+def kernel_of(model: nn.Module, device: torch.device, trainer: TrainerConfig) -> str | None:
+    """The kernel that a model's cells run by, or None if they have one way only.
+
+    A kernel in C++ is built here if it was not before, so that no training waits for it.
+    """
+    dtype = torch.bfloat16 if trainer.precision == "bf16" else torch.float32
+    cells = (module for module in model.modules() if isinstance(module, RecurrentCell))
+    return next(cells).kernel_on(device, dtype)
+
+
 @cache
 def source_digest() -> str:
     """A hash of all our source files as they are, committed or not."""
     digest = hashlib.sha256()
     for part in ("cells", "tasks", "harness"):
-        for file in sorted(Path(str(files(recurbench))).joinpath(part).rglob("*.py")):
-            digest.update(file.read_bytes())
+        for file in sorted(Path(str(files(recurbench))).joinpath(part).rglob("*")):
+            if file.suffix in (".py", ".cpp", ".h"):
+                digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from recurbench.harness.config.sections import Config
-from recurbench.harness.console import complain, say
+from recurbench.harness.console import complain, let_cells_speak, say
 from recurbench.harness.errors import UserError, first_line
 from recurbench.harness.plugins.logger import RunInfo
 from recurbench.harness.results.archive import find_completed
@@ -39,6 +39,7 @@ def execute(config: Config) -> Outcome:
     started = now()
     torch.set_num_threads(config.trainer.threads)
     keep_freed_memory()
+    let_cells_speak()
     device = choose_device(config.trainer.accelerator)
     try:
         prepared = prepare(config)
@@ -96,6 +97,7 @@ def _record(training: Training, prepared: Prepared, started: str) -> Outcome:
             error = caught
         record = record_of(
             config, identity, training.device, started, error,
+            kernel=training.kernel,
             primary=prepared.primary,
             references=dict(prepared.references),
             metrics={split: dict(found) for split, found in training.module.results.items()},

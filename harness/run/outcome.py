@@ -46,6 +46,7 @@ def record_of(
     device: torch.device,
     started: str,
     error: Exception | None,
+    kernel: str | None = None,
     **reached: Any,
 ) -> Record:
     """A record of what was asked for and, if the run got so far, of what was reached.
@@ -56,6 +57,7 @@ def record_of(
         device: what it ran on.
         started: when, as `now` says it.
         error: what ended the run early.
+        kernel: how the cells ran.
         reached: fields of the record that the run came to.
     """
     sections = identity.sections
@@ -76,7 +78,7 @@ def record_of(
         optimizer=sections["optimizer"],
         train=sections["train"],
         budget=sections["budget"],
-        environment=describe_environment(device, config.trainer),
+        environment=describe_environment(device, config.trainer, kernel),
         started_at=started,
         finished_at=now(),
         error=None

@@ -22,7 +22,7 @@ from recurbench.harness.run.module import SequenceModule
 PROGRESS = "progress.pt"
 """The name of what a training is continued from."""
 
-MUST_AGREE = "torch", "lightning", "device", "hardware", "threads"
+MUST_AGREE = "torch", "lightning", "device", "hardware", "threads", "kernel"
 """Of the environment: what a record says of it must hold for all steps of the run."""
 
 

@@ -14,7 +14,7 @@ from recurbench.harness.model.streams import seeded
 from recurbench.harness.results.folder import BEST
 from recurbench.harness.results.record import Cost
 from recurbench.harness.run.cost import PeakMemory, Stopwatch, model_cost
-from recurbench.harness.run.environment import describe_environment
+from recurbench.harness.run.environment import describe_environment, kernel_of
 from recurbench.harness.run.lightning import make_trainer, tamed
 from recurbench.harness.run.loggers.together import Loggers
 from recurbench.harness.run.module import SequenceModule, higher_is_better
@@ -32,6 +32,7 @@ class Training:
         title: the run in a few words.
         unfinished: the folder of what is saved on the way.
         kept: where the checkpoint goes if it is to stay.
+        kernel: how the cells run.
         resumed_after: the step after which it resumed, if it had been interrupted.
     """
 
@@ -48,6 +49,7 @@ class Training:
         self.module = SequenceModule(
             self.model, self.task, self.config.optimizer, self.config.train
         )
+        self.kernel = kernel_of(self.model, self.device, self.config.trainer)
         self.watch = Stopwatch(self.device)
         self.memory = PeakMemory(self.device)
         self.recorder = Recorder(self.config.train, self.watch, self.loggers)
@@ -100,7 +102,7 @@ class Training:
         if train.patience is not None:
             keepers.append(EarlyStopping(monitor, patience=train.patience, mode=mode))
         file, weights = self.unfinished / PROGRESS, self.unfinished / BEST
-        environment = describe_environment(self.device, self.config.trainer)
+        environment = describe_environment(self.device, self.config.trainer, self.kernel)
         resumption = Resumption(file, weights, train.save_every, environment, keepers)
         self.resumed_after = resumption.step or None
         if self.resumed_after is None:

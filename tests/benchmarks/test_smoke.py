@@ -30,8 +30,8 @@ def load(monkeypatch: pytest.MonkeyPatch):
 
 def test_no_benchmark_goes_untried():
     assert set(SCRIPTS) == {
-        "alternating", "coverage", "linear_scan", "loader_cost", "many_records", "packed_layers",
-        "published_rows", "training_step",
+        "alternating", "coverage", "kernels", "linear_scan", "loader_cost", "many_records",
+        "packed_layers", "published_rows", "training_step",
     }  # fmt: skip
 
 
@@ -91,6 +91,19 @@ def test_what_theory_expects_is_near_what_is_drawn(load, seeds, power):
     assert module.expected(2, seeds) == pytest.approx(power, abs=0.01)
     drawn = module.found(2, 2, seeds, 2000, module.np.random.default_rng(1))
     assert drawn == pytest.approx(power, abs=3 * (power * (1 - power) / 2000) ** 0.5)
+
+
+def test_every_kernel_has_a_line_for_each_cell_and_shape(load, monkeypatch, capsys):
+    module = load("kernels")
+    monkeypatch.setattr(module, "DENSE", [(4, 2, 3, 8)])
+    monkeypatch.setattr(module, "PACKED", [(2, 5, 8)])
+    monkeypatch.setattr(module, "B", 3)
+    monkeypatch.setattr(module, "OTHERS", ((4, 3, 8), ["mgu", "slstm"]))
+    module.main(["--rounds", "2", "--kernels", "fused"])
+    lines = capsys.readouterr().out.splitlines()[2:]
+    named = [line.split()[:2] for line in lines]
+    assert named.count(["gru", "fused"]) == named.count(["lstm", "fused"]) == 2
+    assert named[-2:] == [["mgu", "fused"], ["slstm", "fused"]]
 
 
 def test_the_published_rows_are_written_into_their_page(load, monkeypatch, tmp_path):

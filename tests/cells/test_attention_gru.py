@@ -118,7 +118,7 @@ def test_the_recurrence_is_the_grus(assert_equal):
         ({"heads": 0}, "heads must be at least 1, not 0"),
         ({"heads": 4}, "hidden_size=6 is not a multiple of 4; try 4"),
         ({"score": "cosine"}, "score must be one of additive, dot, not cosine"),
-        ({"kernel": "fast"}, "kernel must be one of fused, reference, not fast"),
+        ({"kernel": "fast"}, "kernel must be one of auto, reference, fused, native, not fast"),
         ({"init": "xavier"}, "init must be one of torch, keras, not xavier"),
     ],
 )

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from recurbench.cells.gru import GRU
-from recurbench.cells.lstm import LSTM
+from recurbench.cells.lstm import LSTM, LSTMState
 from recurbench.cells.rnn import RNN
 from recurbench.cells.torch_layers import TorchGRU, TorchLSTM, TorchRNN
 
@@ -78,7 +78,11 @@ def test_loading_leaves_the_given_weights_alone_and_refuses_strangers(
 
 
 @TRIPLES
-@pytest.mark.parametrize("lengths", [[7, 40, 7, 19], [3, 1, 4, 2]], ids=["stretches", "packed"])
+@pytest.mark.parametrize(
+    "lengths",
+    [[7, 40, 7, 19], [3, 1, 4, 2], [50, 48, 47, 47, 45, 20, 19, 60], [80, 1, 79]],
+    ids=["stretches", "packed", "padded", "long"],
+)
 def test_packed_sequences_give_what_torchs_own_packed_call_gives(
     make_layer, make_cell, make_torch, lengths, assert_equal
 ):
@@ -93,3 +97,22 @@ def test_packed_sequences_give_what_torchs_own_packed_call_gives(
         results.append([outputs.data, *states, *torch.autograd.grad(score, cell.parameters())])
     for ours, torchs in zip(*results, strict=True):
         assert_equal(ours, torchs)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_row_that_ends_in_a_padded_stretch_keeps_its_memory(bias, assert_equal):
+    cell = TorchLSTM(I, H, bias=bias)
+    lengths = [9, 5, 8, 2, 9]
+    x = torch.randn(len(lengths), max(lengths), I, requires_grad=True)
+    leaves = [torch.randn(len(lengths), H, requires_grad=True) for _ in range(2)]
+    packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    _, final = cell(packed, LSTMState(*leaves))
+    of = [x, *leaves, *cell.parameters()]
+    found = torch.autograd.grad(final.c.exp().sum(), of)
+
+    alone = [
+        cell(x[[i], :steps], LSTMState(*(leaf[[i]] for leaf in leaves)))[1].c
+        for i, steps in enumerate(lengths)
+    ]
+    assert_equal(final.c, torch.cat(alone))
+    assert_equal(found, torch.autograd.grad(torch.cat(alone).exp().sum(), of))

@@ -141,9 +141,10 @@ def test_the_wheel_holds_recurbench_alone(wheel: Path) -> None:
     tops = {name.partition("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"recurbench"}
     for name in ("py.typed", "conf/config.yaml", "cells/gru.py", "tasks/music/task.py",
-                 "harness/commands/templates/cell.py.txt", "harness/results/page/page.html",
-                 "harness/results/page/uPlot.iife.min.js", "harness/results/page/uPlot.LICENSE",
-                 ):  # fmt: skip
+                "cells/parts/native/loops.cpp", "cells/parts/native/products.h",
+                "harness/commands/templates/cell.py.txt", "harness/results/page/page.html",
+                "harness/results/page/uPlot.iife.min.js", "harness/results/page/uPlot.LICENSE",
+                ):  # fmt: skip
         assert f"recurbench/{name}" in names
     assert not [name for name in names if "__pycache__" in name]
 

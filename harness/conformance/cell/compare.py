@@ -71,9 +71,16 @@ def require_finite(what: str, tensor: Tensor, *, cause: str, axes: tuple[str, ..
         )
 
 
-def gradients(results: Iterable[Tensor], leaves: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Gradients by name of a loss in which every floating result counts; zeros if unused."""
-    terms = [torch.sin(r).sum() for r in results if r.is_floating_point() and r.requires_grad]
+def gradients(
+    results: Iterable[Tensor], leaves: Mapping[str, Tensor], scale: float = 1.0
+) -> dict[str, Tensor]:
+    """Gradients by name of a loss in which every floating result counts; zeros if unused.
+
+    The loss is a sum of sines of the results over `scale`: the sine of a large number is noise.
+    """
+    terms = [
+        torch.sin(r / scale).sum() for r in results if r.is_floating_point() and r.requires_grad
+    ]
     found: Iterable[Tensor | None] = [None] * len(leaves)
     if terms:
         total = torch.stack(terms).sum()

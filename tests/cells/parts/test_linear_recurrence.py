@@ -212,7 +212,10 @@ def test_the_forget_bias_of_the_min_lstm_moves_its_gate():
             lambda: MinGRU(I, H, candidate="log"),
             "candidate must be one of linear, positive, not log",
         ),
-        (lambda: MinLSTM(I, H, kernel="slow"), "kernel must be one of fused, reference, not slow"),
+        (
+            lambda: MinLSTM(I, H, kernel="slow"),
+            "kernel must be one of auto, reference, fused, native, not slow",
+        ),
     ],
 )
 def test_a_knob_out_of_range_is_refused(make, message):

@@ -1,0 +1,26 @@
+"""A kernel is a way to the same result: it changes no run."""
+
+from collections.abc import Callable
+
+import pytest
+
+from recurbench.harness.run.execute import execute
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm", "mgu", "attention_gru"])
+def test_a_kernel_changes_neither_what_a_run_is_nor_its_scores(
+    cell: str, configure: Callable, small: list, workplace: Path, read_records: Callable
+) -> None:
+    records = []
+    for kernel in ("reference", "fused", "auto"):
+        settings = [f"cell={cell}", "task=copying", f"cell.kernel={kernel}", "rerun=true"]
+        execute(configure(*settings, *small))
+        records += read_records()
+    reference, fused, auto = records
+    assert reference["run_id"] == fused["run_id"] == auto["run_id"]
+    assert reference["environment"]["kernel"] == "reference"
+    assert fused["environment"]["kernel"] == "fused"
+    assert auto["environment"]["kernel"] in ("fused", "native")
+    for record in (fused, auto):
+        for split, scores in reference["metrics"].items():
+            assert record["metrics"][split] == pytest.approx(scores, rel=1e-4, abs=1e-6)
