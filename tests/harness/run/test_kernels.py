@@ -1,6 +1,7 @@
 """A kernel is a way to the same result: it changes no run."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
