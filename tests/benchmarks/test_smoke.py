@@ -1,6 +1,8 @@
 """Every benchmark runs one round at tiny sizes; nothing is said about its times."""
 
 import importlib.util
+import os
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -31,7 +33,7 @@ def load(monkeypatch: pytest.MonkeyPatch):
 def test_no_benchmark_goes_untried():
     assert set(SCRIPTS) == {
         "alternating", "coverage", "kernels", "linear_scan", "loader_cost", "many_records",
-        "packed_layers", "published_rows", "training_step",
+        "packed_layers", "page_pictures", "published_rows", "reidentify", "training_step",
     }  # fmt: skip
 
 
@@ -115,3 +117,23 @@ def test_the_published_rows_are_written_into_their_page(load, monkeypatch, tmp_p
     monkeypatch.setattr(module, "PAGE", page)
     module.main()
     assert page.read_text() == written
+
+
+def test_the_shipped_records_have_the_identity_of_todays_code(load, config_store, tmp_path):
+    """So that the same commands skip them; else run `python benchmarks/reidentify.py`."""
+    module = load("reidentify")
+    shutil.copytree(module.REFERENCE, tmp_path / "reference")
+    module.main([tmp_path / "reference"])
+    for path in sorted(module.REFERENCE.glob("*.gz")):
+        assert (tmp_path / "reference" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_the_pictures_of_the_page_are_taken(load, monkeypatch, tmp_path, capsys):
+    if shutil.which("chromium") is None and "CI" not in os.environ:
+        pytest.skip("pictures need Chromium: apt install chromium")
+    module = load("page_pictures")
+    monkeypatch.setattr(module, "ASSETS", tmp_path)
+    module.main()
+    pictures = sorted(path.name for path in tmp_path.iterdir())
+    assert pictures == sorted(module.PICTURES)
+    assert all(path.stat().st_size < 200_000 for path in tmp_path.iterdir())
