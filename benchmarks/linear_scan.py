@@ -22,6 +22,7 @@ from recurbench.cells.base import RecurrentCell
 from recurbench.cells.lru import LRU
 from recurbench.cells.min_gru import MinGRU
 from recurbench.cells.min_lstm import MinLSTM
+from recurbench.cells.parts.kernels import Kernel
 from recurbench.cells.rg_lru import RGLRU
 from recurbench.cells.s5 import S5
 from recurbench.harness.run.memory import keep_freed_memory
@@ -65,7 +66,7 @@ def train(forward: Forward, cell: RecurrentCell[Any], x: Tensor, dy: Tensor) -> 
     return [y, *torch.autograd.grad(y, list(cell.parameters()), dy)]
 
 
-def compare(name: str, kernel: str, T: int, B: int, H: int, rounds: int) -> str:
+def compare(name: str, kernel: Kernel, T: int, B: int, H: int, rounds: int) -> str:
     """A line of the table: the time of the scan, and how many times faster it is than each loop."""
     scan = CELLS[name](I, H, kernel=kernel)
     loop = CELLS[name](I, H, kernel="reference")
