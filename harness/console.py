@@ -121,7 +121,8 @@ def let_cells_speak() -> None:
     logger = logging.getLogger("recurbench.cells")
     if not any(isinstance(handler, _Speaker) for handler in logger.handlers):
         logger.addHandler(_Speaker())
-        logger.propagate = False
+    logger.disabled = False  # Hydra turns off all loggers that are there before it
+    logger.setLevel(logging.WARNING)
 
 
 def as_override(value: Any) -> str:

@@ -43,13 +43,22 @@ class CellByHand(RecurrentCell[StateT]):
     has_loop: ClassVar[bool] = False
     """Whether the cell's steps have loops in C++."""
 
+    follows_recur: ClassVar[bool] = True
+    """Whether the step by hand is that of `recur`; a subclass with another `recur` runs by it."""
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Notices a `recur` that has no step by hand of its own."""
+        super().__init_subclass__(**arguments)
+        if "by_hand" in vars(cls) or "recur" in vars(cls):
+            cls.follows_recur = "by_hand" in vars(cls)
+
     @abstractmethod
     def by_hand(self) -> StepByHand:
         """The step with this cell's weights as they are now."""
 
     def unroll(self, u: Tensor, batch_sizes: Sequence[int], state: StateT) -> tuple[Tensor, StateT]:
         """All steps, by the kernel that was chosen; see the base class for the shapes."""
-        if self.kernel == "reference" or _watched(u):
+        if self.kernel == "reference" or not self.follows_recur or _watched(u):
             return self.step_by_step(u, batch_sizes, state)
         step = self.by_hand()
         tensors = (*state, *step.weights)
@@ -73,7 +82,7 @@ class CellByHand(RecurrentCell[StateT]):
     def kernel_on(self, device: torch.device, dtype: torch.dtype) -> Kernel:
         """The kernel that runs on a device in a dtype; builds the loops in C++ at first use."""
         fits = device.type in DEVICES and dtype in (torch.float32, torch.float64)
-        if self.kernel == "reference" or not fits:
+        if self.kernel == "reference" or not self.follows_recur or not fits:
             return "reference"
         if self.kernel == "fused" or device.type != "cpu" or not self.has_loop:
             return "fused"

@@ -2,7 +2,7 @@
 
 The library lies in torch's folder of extensions (`TORCH_EXTENSIONS_DIR`, or `torch_extensions` in
 the user's cache), under a name made from the sources, torch's version and the processor's vectors.
-What is done is said by this module's logger: one line when the library was built, and one when it
+The logger `recurbench.cells` gets one line when the library was built, and one when it
 cannot be. Nothing here ever fails a run.
 """
 
@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-SOURCES = ("loops.cpp", "loops.h", "steps.h", "zoo.h", "products.h", "scan.h")
+SOURCES = ("loops.cpp", "loops.h", "steps.h", "zoo.h", "products.h")
 
 VECTORS = {
     "AVX512": ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mfma", "-mf16c"],
@@ -30,7 +30,7 @@ VECTORS = {
 }
 """Flags by what torch calls the processor; others take the vectors that their compiler has."""
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("recurbench.cells")
 
 
 @functools.cache

@@ -3,7 +3,6 @@
 #include <ATen/ops/empty.h>
 #include <torch/library.h>
 
-#include "scan.h"
 #include "zoo.h"
 
 // A line for each step: its name in Python and its struct.

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from recurbench.cells.base import HiddenState
 from recurbench.cells.gru import GRU
 from recurbench.cells.gru_blended_reset import GRUBlendedReset
 from recurbench.cells.indrnn import IndRNN
@@ -250,6 +251,35 @@ def test_a_kernel_is_chosen_by_device_and_dtype_alone(cls, knobs):
         assert cell.kernel_on(cpu, torch.float64) == expected
         assert cell.kernel_on(cpu, torch.bfloat16) == "reference"
         assert cell.kernel_on(meta, torch.float32) == "reference"
+
+
+@every_kernel
+def test_a_subclass_with_another_step_runs_by_it(kernel, assert_equal):
+    class Halved(GRU):
+        def recur(self, u, state):
+            h = super().recur(u, state)[1].h / 2
+            return h, HiddenState(h)
+
+    class Deeper(Halved):
+        pass
+
+    for cls in (Halved, Deeper):
+        cell, x = cls(I, H, kernel=kernel), torch.randn(B, T, I)
+        state, y = cell.initial_state(B), []
+        for x_t in x.unbind(1):
+            y_t, state = cell.step(x_t, state)
+            y.append(y_t)
+        assert_equal(cell(x)[0], torch.stack(y, 1))
+        assert cell.kernel_on(x.device, x.dtype) == "reference"
+
+
+def test_a_subclass_without_another_step_keeps_its_kernel():
+    class Named(GRU):
+        name = "named"
+
+    cpu = torch.device("cpu")
+    assert Named(I, H).kernel_on(cpu, torch.float32) == GRU(I, H).kernel_on(cpu, torch.float32)
+    assert Named(I, H, kernel="fused").kernel_on(cpu, torch.float32) == "fused"
 
 
 def test_an_unknown_kernel_is_refused():

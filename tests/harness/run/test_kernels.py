@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from recurbench.cells.parts import native
+from recurbench.harness.cli import main
 from recurbench.harness.run.execute import execute
 
 
@@ -25,3 +27,24 @@ def test_a_kernel_changes_neither_what_a_run_is_nor_its_scores(
     for record in (fused, auto):
         for split, scores in reference["metrics"].items():
             assert record["metrics"][split] == pytest.approx(scores, rel=1e-4, abs=1e-6)
+
+
+def test_a_kernel_that_cannot_be_built_is_a_line_and_the_run_goes_on(
+    small: list,
+    workplace: Path,
+    read_records: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(workplace / "extensions"))
+    monkeypatch.setenv("CXX", "false")
+    native.loops.cache_clear()
+    try:
+        main(["run", "cell=gru", "task=copying", *small])
+    finally:
+        native.loops.cache_clear()
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = (line for line in lines if "kernel" in line)
+    assert line.startswith("  the kernel native cannot be built: ")
+    assert line.endswith("; using kernel=fused")
+    assert read_records()[0]["environment"]["kernel"] == "fused"
