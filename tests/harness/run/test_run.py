@@ -8,8 +8,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from recurbench.cells.parts import native
-from recurbench.harness.cli import main
 from recurbench.harness.errors import UserError
 from recurbench.harness.plugins.registry import registry
 from recurbench.harness.results.record import Record, read
@@ -83,46 +81,6 @@ def test_every_cell_runs_and_so_does_every_task(
     assert min(cost["tokens"], cost["train_seconds"]) > 0
     assert (cost["state_size"] > 0) == (cell != "feedforward")
     assert cost["tokens_per_second"] == pytest.approx(cost["tokens"] / cost["train_seconds"])
-
-
-@pytest.mark.parametrize("cell", ["gru", "lstm", "mgu", "attention_gru"])
-def test_a_kernel_changes_neither_what_a_run_is_nor_its_scores(
-    cell: str, configure: Callable, small: list, workplace: Path, read_records: Callable
-) -> None:
-    records = []
-    for kernel in ("reference", "fused", "auto"):
-        settings = [f"cell={cell}", "task=copying", f"cell.kernel={kernel}", "rerun=true"]
-        execute(configure(*settings, *small))
-        records += read_records()
-    reference, fused, auto = records
-    assert reference["run_id"] == fused["run_id"] == auto["run_id"]
-    assert reference["environment"]["kernel"] == "reference"
-    assert fused["environment"]["kernel"] == "fused"
-    assert auto["environment"]["kernel"] in ("fused", "native")
-    for record in (fused, auto):
-        for split, scores in reference["metrics"].items():
-            assert record["metrics"][split] == pytest.approx(scores, rel=1e-4, abs=1e-6)
-
-
-def test_a_kernel_that_cannot_be_built_is_a_line_and_the_run_goes_on(
-    small: list,
-    workplace: Path,
-    read_records: Callable,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(workplace / "extensions"))
-    monkeypatch.setenv("CXX", "false")
-    native.loops.cache_clear()
-    try:
-        main(["run", "cell=gru", "task=copying", *small])
-    finally:
-        native.loops.cache_clear()
-    lines = capsys.readouterr().out.splitlines()
-    (line,) = (line for line in lines if "kernel" in line)
-    assert line.startswith("  the kernel native cannot be built: ")
-    assert line.endswith("; using kernel=fused")
-    assert read_records()[0]["environment"]["kernel"] == "fused"
 
 
 def test_copying_reports_its_longer_delays_as_splits_of_their_own(
