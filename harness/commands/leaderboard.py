@@ -29,6 +29,9 @@ from recurbench.harness.results.tracks import Track
 
 HELP = "rank the cells on every track"
 
+TABLES = ("terminal", "markdown", "latex")
+"""Formats of which a reader can choose columns and lines; the others have all there is."""
+
 PORT = 8750
 
 
@@ -67,6 +70,10 @@ def call(options: argparse.Namespace) -> int:
         require_place(options.output)
     form = _format(options.format, options.output)
     view = _view(options)
+    if form not in TABLES and view != View():
+        raise UserError(
+            f"--columns, --sort and --all-trials go with {', '.join(TABLES)}, not with {form}"
+        )
     if options.serve:
         if options.output or options.format:
             raise UserError("--serve shows the page; leave --output and --format out")

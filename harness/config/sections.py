@@ -32,7 +32,7 @@ class OptimizerConfig:
     """An entry's trial: the optimizer and its schedule (conf/optimizer)."""
 
     name: Literal["adam", "adamw", "sgd", "rmsprop"] = MISSING
-    lr: Annotated[float, Gt(0)] = MISSING
+    lr: Annotated[float, Gt(0), Lt(1e30)] = MISSING
     weight_decay: Annotated[float, Ge(0)] = 0.0
     momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
     schedule: Literal["constant", "cosine", "plateau"] = "constant"
@@ -85,7 +85,7 @@ class Config:
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     logger: dict[str, Any] = field(default_factory=dict)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
-    seed: Annotated[int, Ge(0)] = 0
+    seed: Annotated[int, Ge(0), Lt(2**63)] = 0
     rerun: bool = False
     results_dir: str = "results"
     sweep: str | None = None

@@ -132,6 +132,9 @@ def options_of(run: Run) -> Settings:
     return {
         **_flat(msgspec.to_builtins(setting.track)),
         **_flat({"cell": setting.cell, "optimizer": setting.optimizer}),
+        "task.name": setting.task,
+        "cell.name": setting.cell["name"],
+        "optimizer.name": setting.optimizer.get("name"),
         "seed": run.seed,
         "status": run.status,
         "study": run.study,
@@ -154,15 +157,23 @@ def _having(runs: list[Run], name: str, value: str) -> list[Run]:
     if name not in known:
         raise UserError(f"--where {name}: no record has it{nearest(name, sorted(known))}")
     pairs = zip(runs, options, strict=True)
-    kept = [run for run, found in pairs if value in _spellings(found.get(name, MISSING))]
+    kept = [run for run, found in pairs if _is(found.get(name, MISSING), value)]
     if not kept:
         values = sorted({as_override(found[name]) for found in options if name in found})
         raise UserError(f"--where {name}={value}: no record has that{nearest(value, values)}")
     return kept
 
 
-def _spellings(value: Any) -> set[str]:
-    return set() if value is MISSING else {as_override(value), str(value)}
+def _is(found: Any, value: str) -> bool:
+    """Whether a value is the one that is written; numbers are compared as such."""
+    if found is MISSING:
+        return False
+    if isinstance(found, int | float) and not isinstance(found, bool):
+        try:
+            return float(value) == found
+        except ValueError:
+            return False
+    return value in (as_override(found), str(found))
 
 
 def _flat(sections: Mapping[str, Any]) -> Settings:

@@ -261,7 +261,11 @@ def write(path: Path, record: Record) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Replaces a file at once, or leaves it as it was."""
+    """Replaces a file at once, or leaves it as it was; links are followed, devices written to."""
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
     try:
@@ -271,9 +275,8 @@ def write_whole(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)  # mkstemp makes it private; records are to be shared
         os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    finally:
+        Path(temporary).unlink(missing_ok=True)  # it has gone, if all is well
 
 
 def _check_version(record: Record) -> Record:

@@ -182,7 +182,7 @@ def _fitted(sheet: Sheet, fit: Callable[[str], str]) -> Sheet:
 def _table(sheet: Sheet, width: int) -> Table:
     fitting = _fitting(sheet, width)
     lost = [column.heading for i, column in enumerate(sheet.columns) if i not in fitting]
-    room = [f"no room for the columns {', '.join(lost)}"] if lost else []
+    room = [f"left out, as the terminal is too narrow: {', '.join(lost)}"] if lost else []
     table = Table(
         title=Text(sheet.title, style="bold"),
         caption=Text("\n".join([*room, *sheet.captions])),

@@ -50,6 +50,11 @@ def is_missing(cell: str) -> bool:
     return cell.lower() in MISSING
 
 
+LARGEST = 1e15
+"""Beyond it a number is a mistake, or a code for what is missing: the squares of its deviations
+would leave nothing of all other values in single precision."""
+
+
 def is_value(cell: str, decimal: Decimal | None = None) -> bool:
     """Whether a cell is a number, by one decimal sign or by either, or looks like a time."""
     signs = [decimal] if decimal else NUMBERS
@@ -65,7 +70,7 @@ def number(cell: str, decimal: Decimal) -> tuple[float, str, bool]:
     minus = (found["outer"] or found["inner"]).replace(_LONG_MINUS, "-")
     value = float(f"{minus}{whole}.{found['part'] or 0}{found['power'] or ''}")
     sign = found["before"] or found["after"]
-    return value if math.isfinite(value) else math.nan, sign, bool(found["group"])
+    return value if abs(value) < LARGEST else math.nan, sign, bool(found["group"])
 
 
 def is_number(cell: str, decimal: Decimal) -> bool:
@@ -141,7 +146,7 @@ class Column:
             values = [float(cell) for cell in self.cells]
         except ValueError:
             return None
-        return values if all(map(math.isfinite, values)) else None
+        return values if all(abs(value) < LARGEST for value in values) else None
 
     @cached_property
     def point(self) -> Reading:

@@ -10,7 +10,15 @@ import torch
 from torch import Tensor
 
 from recurbench.tasks.base import TaskError
-from recurbench.tasks.forecasting.columns import Column, Decimal, Table, is_missing, is_number
+from recurbench.tasks.forecasting.columns import (
+    LARGEST,
+    Column,
+    Decimal,
+    Table,
+    is_missing,
+    is_number,
+    is_value,
+)
 from recurbench.tasks.forecasting.table import Format, read_table
 from recurbench.tasks.forecasting.times import TIME, grid
 
@@ -169,10 +177,12 @@ def _numbers(
         reading = column.reading(own)
         if reading.wrong:
             row = reading.wrong[0]
-            what = "is not a finite number"
-            if is_number(column.cells[row], OTHER[own]):
+            cell = column.cells[row]
+            digits = any(sign.isdigit() for sign in cell) and is_value(cell, own)
+            what = f"is not below {LARGEST:g}" if digits else "is not a finite number"
+            if is_number(cell, OTHER[own]):
                 what += f" with a decimal {own}" + ("" if decimal else ", which others have")
-            raise TaskError(f"{table.place(row, number)}: {column.cells[row]!r} {what}")
+            raise TaskError(f"{table.place(row, number)}: {cell!r} {what}")
         if reading.mixed is not None:
             what = f"{column.cells[reading.mixed]!r} is written with another sign than those before"
             raise TaskError(f"{table.place(reading.mixed, number)}: {what}, such as % or $")

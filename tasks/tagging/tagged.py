@@ -117,11 +117,11 @@ def read_tagged(path: Path, notes: list[str], columns: Sequence[int] | None = No
 def _lines(path: Path, notes: list[str]) -> list[Line]:
     """The lines, cut at tabs if there are any in the file and at spaces otherwise."""
     numbered = list(numbered_lines(path, notes))
-    tabs = any("\t" in text for _, text in numbered)
+    tabs = any("\t" in text.strip() for _, text in numbered)
     found = []
     for number, text in numbered:
         cells = text.split("\t") if tabs else text.split(" ")
-        cells = [cell.strip(" ") for cell in cells if tabs or cell]
+        cells = [cell.strip(" \t") for cell in cells if tabs or cell]
         found.append(Line(number, text, cells if any(cells) else []))
     return found
 

@@ -84,6 +84,8 @@ def test_a_filter_keeps_what_was_asked_for(
         (["--format", "markdwn"], "--format markdwn; did you mean markdown?"),
         (["--output", "board"], "--output board: end it with .md, .csv, "),
         (["--output", "/dev/full/x.csv"], "--output /dev/full/x.csv: "),
+        (["--all-trials", "--format", "csv"], "go with terminal, markdown, latex, not with csv"),
+        (["--columns", "cell", "--format", "json"], "go with terminal, markdown, latex, not with"),
         (["--paired", "--task", "copying"], "--paired: no two entries of a track have two seeds"),
         (["--records", "nowhere"], "no records in nowhere"),
     ],

@@ -14,7 +14,15 @@ from spoiling import NEW_KEY, parts, spoiled
 from recurbench.harness.results import record as records
 from recurbench.harness.results.board import build_board
 from recurbench.harness.results.export import FORMATS
-from recurbench.harness.results.record import Damaged, Failure, Record, decode, read, write
+from recurbench.harness.results.record import (
+    Damaged,
+    Failure,
+    Record,
+    decode,
+    read,
+    write,
+    write_whole,
+)
 from recurbench.harness.results.report import View
 from recurbench.harness.results.runs import run_of
 
@@ -220,3 +228,19 @@ def test_a_score_is_there_once_a_run_is_completed(status, score):
     assert isinstance(record, Record)
     assert record.score("test") == score
     assert record.score("no_such_split") is None
+
+
+def test_what_is_written_follows_links_and_goes_into_pipes(tmp_path):
+    """Else a link would be replaced by a file, and `--output /dev/full` would lose the device."""
+    target, link, pipe = tmp_path / "target", tmp_path / "link", tmp_path / "pipe"
+    target.write_text("old")
+    link.symlink_to(target)
+    write_whole(link, b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(pipe, b"through")
+    assert os.read(reader, 99) == b"through"
+    os.close(reader)
+    assert pipe.is_fifo()

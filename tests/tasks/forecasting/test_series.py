@@ -261,3 +261,12 @@ def test_a_table_whose_times_leave_nearly_all_rows_out_is_refused(write):
     path = write(timed("2024-01-01T00:00:00|2024-01-01T00:00:01|2024-02-01T00:00:00"))
     with pytest.raises(TaskError, match=r"row 4, column time: 2678398 rows are missing"):
         read_series(path, Options(time_column="time", missing="mask"))
+
+
+@pytest.mark.parametrize("cell", ["1e300", "-2e15", "9" * 40])
+def test_a_number_that_no_measurement_gives_is_refused(cell, tmp_path):
+    """Its square would leave nothing of all other values."""
+    path = tmp_path / "large.csv"
+    path.write_text(f"a,b\n1,2\n{cell},3\n4,5\n")
+    with pytest.raises(TaskError, match=r"row 3, column a: .* is not below 1e\+15"):
+        read_series(path, Options())
