@@ -65,7 +65,7 @@ def test_latex_is_a_table_of_booktabs() -> None:
         r"cell & test \\",
         r"\midrule",
         r"\textbf{gru} & \textbf{0.9010 $\pm$ 0.0025} \\",
-        r"rnn hidden_size=8 & 0.5017 $\pm$ 0.0038 \\",
+        r"rnn hidden\_size=8 & 0.5017 $\pm$ 0.0038 \\",
         r"lstm & 0.5010 $\pm$ 0.0025 \\",
         r"\emph{chance} & \emph{0.125} \\",
         r"\bottomrule",
