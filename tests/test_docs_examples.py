@@ -183,7 +183,7 @@ def test_shared_results_are_listed_joined_packed_and_drawn_as_the_page_shows(
     (code,) = blocks(page, "python")
     monkeypatch.setenv("MPLBACKEND", "Agg")
     exec(compile(code, page, "exec"), {})
-    assert re.search(r"copying +attention_gru +0.9768", capsys.readouterr().out)
+    assert re.search(r"copying +[0-9a-f]{12} +attention_gru +0.9768", capsys.readouterr().out)
     assert Path("curves.png").read_bytes().startswith(b"\x89PNG")
 
 

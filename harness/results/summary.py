@@ -27,9 +27,9 @@ def _sheet(board: Board, study: Study) -> Sheet:
     names = track_names(board, study)
     tracks = [Column(name, dropped=-number) for number, name in enumerate(names)]
     head = [
-        Column("cell", left=True),
-        Column("mean rank"),
-        Column("IQM"),
+        Column("cell", left=True, wraps=True),
+        Column("mean rank", dropped=3),
+        Column("IQM", dropped=2),
         Column("95 %", dropped=1),
     ]
     return Sheet(
