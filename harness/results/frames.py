@@ -51,8 +51,9 @@ def load_results(folder: str | os.PathLike[str] = "results") -> "DataFrame":
 def load_curves(folder: str | os.PathLike[str] = "results") -> "DataFrame":
     """The learning curves of the runs of a folder, a row for each point.
 
-    Columns: `run_id`, `task`, `entry`, `seed`; `step`, `seconds`, `train/loss` and, where it was
-    evaluated, `val/METRIC`. `merge` with the table of `load_results` on `run_id` adds all else.
+    Columns: `run_id`, `task`, `track`, `entry`, `seed`; `step`, `seconds`, `train/loss` and, where
+    it was evaluated, `val/METRIC`. `merge` with the table of `load_results` on `run_id` adds all
+    else.
 
     Args:
         folder: as for `load_results`.
@@ -131,6 +132,7 @@ def _points(record: Record, _: str) -> list[Line]:
     shared = {
         "run_id": record.run_id,
         "task": record.task["name"],
+        "track": record.track.id,
         "entry": record.entry.label,
         "seed": record.seed,
     }
