@@ -50,6 +50,10 @@ class ResultsFolder:
         """The folder of what a logger writes about a run."""
         return self.root / "logs" / logger / run_id
 
+    def job_log(self, sweep: str, number: int) -> Path:
+        """The file of what a job of a sweep prints in a process of its own."""
+        return self.root / "sweeps" / sweep / "logs" / f"{number}.log"
+
     def outcomes(self, sweep: str) -> Path:
         """The folder in which the jobs of a sweep leave their outcomes."""
         return self.root / "sweeps" / sweep / "outcomes"

@@ -1,7 +1,9 @@
 """One run, from a configuration to its record."""
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -11,15 +13,16 @@ from recurbench.harness.errors import UserError, first_line
 from recurbench.harness.plugins.logger import RunInfo
 from recurbench.harness.results.archive import find_completed
 from recurbench.harness.results.folder import ResultsFolder
+from recurbench.harness.results.record import Record
 from recurbench.harness.run.device import choose_device
-from recurbench.harness.run.environment import machine_of
-from recurbench.harness.run.identity import identify
 from recurbench.harness.run.loggers.together import Loggers
 from recurbench.harness.run.memory import keep_freed_memory
 from recurbench.harness.run.outcome import (
+    KilledError,
     Outcome,
     now,
     record_of,
+    record_without_data,
     require_writable,
     title_of,
     write_record,
@@ -29,8 +32,12 @@ from recurbench.harness.run.resume import own_folder
 from recurbench.harness.run.training import Training
 
 
-def execute(config: Config) -> Outcome:
+def execute(config: Config, begun: Callable[[Record], None] = lambda record: None) -> Outcome:
     """Runs a configuration and writes its record, whatever happens on the way.
+
+    Args:
+        config: with all that can be left open still open.
+        begun: is told of the record as far as it is known before training, as if the run had died.
 
     Raises:
         UserError: the configuration cannot work; nothing was written.
@@ -46,9 +53,8 @@ def execute(config: Config) -> Outcome:
     except UserError:
         raise
     except Exception as error:  # a plugin may raise anything
-        identity = identify(config, None, machine_of(device, config.trainer))
-        return write_record(record_of(config, identity, device, started, error), config)
-    return _skip(prepared) or _train_and_record(prepared, device, started)
+        return write_record(record_without_data(config, device, started, error), config)
+    return _skip(prepared) or _train_and_record(prepared, device, started, begun)
 
 
 def _skip(prepared: Prepared) -> Outcome | None:
@@ -66,12 +72,15 @@ def _skip(prepared: Prepared) -> Outcome | None:
     return Outcome("skipped", line, old.score("val"))
 
 
-def _train_and_record(prepared: Prepared, device: torch.device, started: str) -> Outcome:
+def _train_and_record(
+    prepared: Prepared, device: torch.device, started: str, begun: Callable[[Record], None]
+) -> Outcome:
     """Trains, tests and writes the record."""
     config, identity = prepared.config, prepared.identity
     folder, path = _places(prepared)
     require_writable(path.parent)
     title = _title(prepared)
+    begun(record_of(config, identity, device, started, KilledError(), **_known(prepared)))
     say(f"{title}  [{identity.run_id}]")
     for note in dict.fromkeys(prepared.task.notes):
         say(f"  {note}")
@@ -98,8 +107,7 @@ def _record(training: Training, prepared: Prepared, started: str) -> Outcome:
         record = record_of(
             config, identity, training.device, started, error,
             kernel=training.kernel,
-            primary=prepared.primary,
-            references=dict(prepared.references),
+            **_known(prepared),
             metrics={split: dict(found) for split, found in training.module.results.items()},
             curve=[dict(point) for point in training.recorder.curve],
             cost=training.cost(),
@@ -112,6 +120,11 @@ def _record(training: Training, prepared: Prepared, started: str) -> Outcome:
     finally:
         loggers.finish(training.module.results, completed=error is None)
     return replace(outcome, offline=loggers.offline)
+
+
+def _known(prepared: Prepared) -> dict[str, Any]:
+    """What a record says of a run before it is trained."""
+    return {"primary": prepared.primary, "references": dict(prepared.references)}
 
 
 def _info(prepared: Prepared) -> RunInfo:

@@ -57,8 +57,11 @@ class SequenceModule(LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """The task's loss on one batch."""
-        outputs, targets = self.predict(batch, "train")
-        loss = self.task.loss(outputs, targets)
+        try:
+            outputs, targets = self.predict(batch, "train")
+            loss = self.task.loss(outputs, targets)
+        except StopIteration as error:  # Lightning would take it for the end of an epoch, for ever
+            raise RuntimeError("a cell or task let a StopIteration escape") from error
         self._loss_sum = self._loss_sum.to(loss.device) + loss.detach()
         self._loss_count += 1
         self.tokens += count_tokens(batch)

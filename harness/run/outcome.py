@@ -13,9 +13,13 @@ from recurbench.harness.errors import UserError
 from recurbench.harness.results.archive import find_completed
 from recurbench.harness.results.folder import ResultsFolder, make_writable
 from recurbench.harness.results.record import Failure, Record, Status, write
-from recurbench.harness.run.environment import describe_environment
-from recurbench.harness.run.identity import Identity
+from recurbench.harness.run.environment import describe_environment, machine_of
+from recurbench.harness.run.identity import Identity, identify
 from recurbench.harness.run.recorder import DivergedError
+
+
+class KilledError(Exception):
+    """The process of a run ended before the run did."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,14 @@ def record_of(
     )
 
 
+def record_without_data(
+    config: Config, device: torch.device, started: str, error: Exception
+) -> Record:
+    """The record of a run that ended before its data was there, which is part of its identity."""
+    identity = identify(config, None, machine_of(device, config.trainer))
+    return record_of(config, identity, device, started, error)
+
+
 def write_record(record: Record, config: Config) -> Outcome:
     """Writes a record, but never over that of a completed run, and says what is in it.
 
@@ -142,6 +154,8 @@ def _status_of(error: Exception | None) -> Status:
         return "completed"
     if isinstance(error, DivergedError):
         return "diverged"
+    if isinstance(error, KilledError):
+        return "killed"
     out_of_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
     if out_of_memory or "can't allocate memory" in str(error):  # torch's error on a CPU
         return "out_of_memory"

@@ -31,8 +31,11 @@ from recurbench.harness.results.folder import ResultsFolder
 from recurbench.harness.run.device import choose_device
 from recurbench.harness.run.execute import execute
 from recurbench.harness.run.identity import identify
+from recurbench.harness.run.isolated import run_isolated
 from recurbench.harness.run.loggers.together import Loggers
 from recurbench.harness.run.outcome import Outcome, require_writable
+
+BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 
 INFORMATION = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 """What `--info` tells; all of it by default."""
@@ -130,8 +133,9 @@ def require_feasible(config: Config) -> None:
 def run_job(composed: DictConfig) -> float | None:
     """One job: in this process, or in one that a launcher started for a sweep.
 
-    A sweep's job leaves its outcome in a file, which reaches the sweep from any process; a single
-    run ends the program with its exit code.
+    Launchers with processes of their own lose all their jobs when one of these dies, so that each
+    job there is run in a further one. A sweep's job leaves its outcome in a file, which reaches the
+    sweep from any process; a single run ends the program with its exit code.
 
     Returns:
         The validation score, for sweepers that search by it.
@@ -139,11 +143,17 @@ def run_job(composed: DictConfig) -> float | None:
     speak_anywhere()
     running = HydraConfig.get()
     composed.study = composed.study or running.runtime.choices.get("experiment")
+    multirun = running.mode == RunMode.MULTIRUN
     try:
-        outcome = execute(resolve(composed))
+        config = resolve(composed)
+        if multirun and running.launcher._target_ != BASIC_LAUNCHER:
+            log = ResultsFolder(Path(config.results_dir)).job_log(composed.sweep, running.job.num)
+            outcome = run_isolated(config, log)
+        else:
+            outcome = execute(config)
     except UserError as error:
         outcome = Outcome("refused", str(error))
-    if running.mode == RunMode.MULTIRUN:
+    if multirun:
         say(outcome.line)
         file = _outcomes(composed.results_dir, composed.sweep) / f"{running.job.num}.json"
         try:
