@@ -128,8 +128,11 @@ class Index:
         mark = _mark(entry)
         known = self._known.get(name)
         if known is not None and known[0] == mark:
-            with suppress(KeyError):  # of a setting that is missing: the file is read
+            try:
                 runs: list[Run | Damaged] = [self._run(flat, entry.path) for flat in known[1]]
+            except KeyError:  # of a setting that is missing: the file is read
+                pass
+            else:
                 del self._known[name]
                 return runs
         flats = []

@@ -120,6 +120,11 @@ def _usual_primary(runs: list[Run]) -> Primary | None:
 
 def _older(runs: list[Run]) -> set[tuple[str, Code]]:
     """The entries and codes after which newer code has been run, of the same track or cell."""
+    settings = {id(run.setting): run.setting for run in runs}.values()  # many runs share one
+    versions = {(setting.entry.id, setting.code) for setting in settings}
+    shared_by_all = len({(code.protocol, code.task) for _, code in versions}) == 1
+    if shared_by_all and len(versions) == len({entry for entry, _ in versions}):
+        return set()
     scored = [run for run in runs if run.scored]  # a failed run makes no other one older
     latest: dict[str, Run] = {}
     for run in scored or runs:
@@ -129,10 +134,10 @@ def _older(runs: list[Run]) -> set[tuple[str, Code]]:
     shared = max(latest.values(), key=_moment).setting.code
     newest = {entry: run.setting.code.cell for entry, run in latest.items()}
     return {
-        (setting.entry.id, setting.code)
-        for setting in (run.setting for run in runs)
-        if (setting.code.protocol, setting.code.task) != (shared.protocol, shared.task)
-        or setting.code.cell != newest.get(setting.entry.id, setting.code.cell)
+        (entry, code)
+        for entry, code in versions
+        if (code.protocol, code.task) != (shared.protocol, shared.task)
+        or code.cell != newest.get(entry, code.cell)
     }
 
 
