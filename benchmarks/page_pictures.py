@@ -1,11 +1,13 @@
 """Takes the pictures of the leaderboard's page that README and docs show, from the shipped records.
 
-`python benchmarks/page_pictures.py` writes `docs/assets/leaderboard.png` and
-`docs/assets/leaderboard-phone.png`. It needs Chromium, as the tests of the page do.
+`python benchmarks/page_pictures.py [FOLDER]` writes `docs/assets/leaderboard.png` and
+`docs/assets/leaderboard-phone.png`, or both into a folder. It needs Chromium, as the tests of the
+page do.
 """
 
 import io
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -36,7 +38,7 @@ PICTURES = {
 }
 
 
-def main() -> None:
+def main(assets: Path) -> None:
     """Makes the page of the shipped records and takes its pictures."""
     runs = [run for run in read_runs(ROOT / "results/reference") if isinstance(run, Run)]
     studies = sorted({run.study for run in runs if run.study})
@@ -51,10 +53,10 @@ def main() -> None:
             tab.goto(f"{page.as_uri()}#{view}&theme={theme}")
             with Image.open(io.BytesIO(tab.screenshot())) as picture:
                 few = picture.convert("RGB").quantize(COLOURS, RARE_TOO, dither=Image.Dither.NONE)
-                few.save(ASSETS / name, optimize=True)
-            print(name, (ASSETS / name).stat().st_size, "bytes")
+                few.save(assets / name, optimize=True)
+            print(name, (assets / name).stat().st_size, "bytes")
         browser.close()
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]) if sys.argv[1:] else ASSETS)

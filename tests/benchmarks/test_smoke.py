@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -128,12 +129,12 @@ def test_the_shipped_records_have_the_identity_of_todays_code(load, config_store
         assert (tmp_path / "reference" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
-def test_the_pictures_of_the_page_are_taken(load, monkeypatch, tmp_path, capsys):
+def test_the_pictures_of_the_page_are_taken(tmp_path):
     if shutil.which("chromium") is None and "CI" not in os.environ:
         pytest.skip("pictures need Chromium: apt install chromium")
-    module = load("page_pictures")
-    monkeypatch.setattr(module, "ASSETS", tmp_path)
-    module.main()
-    pictures = sorted(path.name for path in tmp_path.iterdir())
-    assert pictures == sorted(module.PICTURES)
-    assert all(path.stat().st_size < 200_000 for path in tmp_path.iterdir())
+    # In a process of its own: one has room for a single browser, and other tests may have one.
+    script = ROOT / "benchmarks" / "page_pictures.py"
+    subprocess.run([sys.executable, script, tmp_path], check=True, timeout=100)
+    sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert set(sizes) == {"leaderboard.png", "leaderboard-phone.png"}
+    assert max(sizes.values()) < 200_000
