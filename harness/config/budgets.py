@@ -1,18 +1,24 @@
-"""What can be held equal between cells of different sizes. Another one is a line of `BUDGETS`."""
+"""What can be held equal between cells. Another size to solve for is a line of `BUDGETS`."""
 
 from collections.abc import Callable
 from typing import Any
 
-from torch import nn
-
-
-def count_parameters(module: nn.Module) -> int:
-    """Trainable parameters, each counted once."""
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)
-
+from recurbench.harness.config.measures import (
+    count_parameters,
+    flops_per_token,
+    recurrent_parameters,
+    states_size,
+)
 
 BUDGETS: dict[str, Callable[[Any], int]] = {
     "parameters": count_parameters,
+    "recurrent_parameters": recurrent_parameters,
+    "state_size": states_size,
+    "flops_per_token": flops_per_token,
 }
-"""What each option of `budget` measures of a model, encoder and head included; it must grow with
-the hidden size, which is solved for it."""
+"""Options of `budget` for which the hidden size is solved, and what they measure of a model; it
+must grow with the hidden size."""
+
+LIMITS = ("steps", "seconds", "tokens")
+"""Options of `budget` that end the training: other words for `train.max_steps` and so on, whose
+place they take."""

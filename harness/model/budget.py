@@ -1,6 +1,7 @@
 """Solves the hidden size at which a model meets a budget."""
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import nn
@@ -34,6 +35,7 @@ def solve_hidden_size(
             measured does not grow with the hidden size.
     """
 
+    @cache
     def size(multiples: int) -> int:
         with torch.device("meta"):
             return BUDGETS[name](build_model(multiples * step))

@@ -1,9 +1,10 @@
 """What a configuration asks for: the task with its data, the cell and the model around it."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from recurbench.cells.base import RecurrentCell
+from recurbench.harness.config.budgets import BUDGETS
 from recurbench.harness.config.resolve import knobs_of, plugin_of
 from recurbench.harness.config.sections import Config, ModelConfig
 from recurbench.harness.errors import UserError
@@ -52,12 +53,13 @@ def build_model(config: Config, task: Task) -> tuple[Config, SequenceModel]:
 
 
 def budgets_of(config: Config) -> list[tuple[str, int]]:
-    """The budget that a configuration sets, if it does, by its name.
+    """The budget that the hidden size is solved for, if a configuration sets one, by its name.
 
     Raises:
         UserError: it sets several, which one hidden size cannot meet.
     """
-    found = [(name, goal) for name, goal in asdict(config.budget).items() if goal is not None]
+    goals = {name: getattr(config.budget, name) for name in BUDGETS}
+    found = [(name, goal) for name, goal in goals.items() if goal is not None]
     if len(found) > 1:
         names = " and ".join(f"budget.{name}" for name, _ in found)
         raise UserError(f"{names}: one hidden size cannot meet both; set one of them")

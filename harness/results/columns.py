@@ -100,6 +100,8 @@ COLUMNS = [
     Column("val", lambda row, _: optional(row.val, ".4g"), shown=False, sorts=lambda row: row.val),
     Column("state", lambda row, _: optional(row.state_size, ",d"), shown=False,
            sorts=lambda row: row.state_size),
+    Column("FLOPs/token", lambda row, _: optional(row.flops_per_token, ",d"), shown=False,
+           sorts=lambda row: row.flops_per_token),
     Column("recurrent", lambda row, _: optional(row.recurrent_parameters, ",d"), shown=False,
            sorts=lambda row: row.recurrent_parameters),
     Column("memory", _comparable("peak_memory_bytes", ",d", " B"), shown=False,

@@ -90,8 +90,13 @@ def captions(board: Board, track: Track) -> list[str]:
             said.append(f"not chosen, too few seeds: {plain(row.label)}: {left_out}")
     if any(row.edge for row in track.current):
         said.append("edge: the best rate is the least or the largest tried; widen the grid")
-    if len({row.trials for row in track.current}) > 1:
+    trials = {row.trials for row in track.current}
+    if len(trials) > 1:
         said.append("* tuned with more trials than other entries of this track")
+    elif len(track.current) > 1 and not track.equal_tuning:
+        said.append("unequal tuning: as many trials for each entry, but not the same ones")
+    elif len(track.current) > 1 and trials != {1}:
+        said.append(f"equal tuning: every entry had the same {max(trials)} trials")
     if any(row.older for row in track.entries):
         said.append("older code: newer code has been run since; not ranked")
     if track.outdated:

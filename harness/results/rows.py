@@ -60,6 +60,7 @@ class Row:
     parameters: int | None = None
     recurrent_parameters: int | None = None
     state_size: int | None = None
+    flops_per_token: int | None = None
     train_seconds: float | None = None
     tokens_per_second: float | None = None
     peak_memory_bytes: int | None = None
@@ -130,6 +131,7 @@ def _costs(costs: list[Cost]) -> dict[str, Any]:
         "parameters": costs[0].parameters,
         "recurrent_parameters": costs[0].recurrent_parameters,
         "state_size": costs[0].state_size,
+        "flops_per_token": costs[0].flops_per_token,
         "train_seconds": fmean(cost.train_seconds for cost in costs),
         "tokens_per_second": fmean(cost.tokens_per_second for cost in costs),
         "peak_memory_bytes": max(cost.peak_memory_bytes for cost in costs),

@@ -2,13 +2,15 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 from recurbench.harness.results.runs import Run
+
+Edge = Literal["low", "high"]
 
 
 @dataclass(frozen=True)
@@ -115,17 +117,28 @@ def incomplete(trials: Sequence[Trial], chosen: Trial) -> list[Trial]:
 
 
 def at_edge(trials: Sequence[Trial], chosen: Trial) -> bool:
-    """Whether the chosen rate is the least or the largest of several that were tried.
+    """Whether the chosen rate is the least or the largest of several that were tried."""
+    return edge(trials, chosen, "lr", {"lr"}) is not None
 
-    Only trials whose other options are those of the chosen one make its grid.
+
+def edge(
+    trials: Sequence[Trial], chosen: Trial, option: str, varied: Collection[str]
+) -> Edge | None:
+    """At which edge of the values that were tried for an option the chosen one lies.
+
+    Only trials whose other options, those that were not varied with it, are those of the chosen one
+    make its grid. Texts have no edge, and one value is none.
     """
-    others = _without_rate(chosen)
-    rates = {
-        rate
+    others = _without(chosen, varied)
+    values = {
+        value
         for trial in trials
-        if _without_rate(trial) == others and (rate := _rate(trial)) is not None
+        if _without(trial, varied) == others and (value := _number(trial, option)) is not None
     }
-    return len(rates) > 1 and _rate(chosen) in (min(rates), max(rates))
+    if len(values) < 2:
+        return None
+    found = _number(chosen, option)
+    return "low" if found == min(values) else "high" if found == max(values) else None
 
 
 def _identity(run: Run) -> tuple[Any, ...]:
@@ -141,17 +154,17 @@ def _preferred(same: Sequence[Run]) -> Run:
 
 
 def _order(trial: Trial) -> tuple[float, str]:
-    rate = _rate(trial)
+    rate = _number(trial, "lr")
     return math.inf if rate is None else rate, repr(sorted(trial.setting.items()))
 
 
-def _rate(trial: Trial) -> float | None:
-    rate = trial.setting.get("lr")
-    return float(rate) if isinstance(rate, int | float) else None
+def _number(trial: Trial, option: str) -> float | None:
+    value = trial.setting.get(option)
+    return float(value) if isinstance(value, int | float) else None
 
 
-def _without_rate(trial: Trial) -> dict[str, Any]:
-    return {name: value for name, value in trial.setting.items() if name != "lr"}
+def _without(trial: Trial, options: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in trial.setting.items() if name not in options}
 
 
 def _mean(runs: Sequence[Run], split: str) -> float:

@@ -29,6 +29,8 @@ class Track:
         entries: best first, those without a completed run last.
         machines: the hardware and thread counts of its runs; times compare within one only.
         machine: the one that most entries' times are from.
+        equal_tuning: whether all its ranked entries had the same trials, however many; a score says
+            more of a cell the more of them it had.
         outdated: whether all of its runs are of an earlier protocol; today's would give others.
         paired: whether scores with the same seed were compared.
         correlation: of scores with the same seed; None if too few are known.
@@ -45,6 +47,7 @@ class Track:
     entries: list[Row]
     machines: list[str]
     machine: str | None
+    equal_tuning: bool
     outdated: bool
     paired: bool
     correlation: float | None
@@ -54,7 +57,7 @@ class Track:
     @property
     def current(self) -> list[Row]:
         """The entries that have a score and are not of older code: those that are ranked."""
-        return [row for row in self.entries if row.test is not None and not row.older]
+        return [row for row in self.entries if _is_current(row)]
 
 
 def build_tracks(runs: Iterable[Run], *, paired: bool = False) -> list[Track]:
@@ -97,12 +100,22 @@ def _build_track(found: list[Run], paired: bool) -> Track:
         entries=entries,
         machines=sorted({run.setting.machine for run in runs}),
         machine=max(sorted(machines), key=machines.__getitem__, default=None),
+        equal_tuning=len({_trials_of(row) for row in entries if _is_current(row)}) <= 1,
         outdated=all(run.setting.code.protocol < PROTOCOL for run in runs),
         paired=paired,
         correlation=correlation([row.scores for row in entries if row.seeds and not row.older]),
         inconsistent=len(found) - len(runs),
         studies=sorted({run.study for run in runs if run.study}),
     )
+
+
+def _is_current(row: Row) -> bool:
+    return row.test is not None and not row.older
+
+
+def _trials_of(row: Row) -> frozenset[str]:
+    """The optimizer settings that an entry was tried with, whatever came of them."""
+    return frozenset(repr(sorted(trial["setting"].items())) for trial in row.tried)
 
 
 def _usual_primary(runs: list[Run]) -> Primary | None:

@@ -1,7 +1,8 @@
-"""A budget of parameters gives the nearest hidden size that a cell allows, or is refused."""
+"""A budget gives the nearest hidden size that a cell allows, or is refused."""
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import pytest
 import torch
@@ -10,12 +11,14 @@ from torch import nn
 from recurbench.cells.attention_gru import AttentionGRU
 from recurbench.cells.base import CellError
 from recurbench.cells.gru import GRU
-from recurbench.harness.config.budgets import BUDGETS, count_parameters
+from recurbench.harness.config.budgets import BUDGETS, LIMITS
+from recurbench.harness.config.measures import count_parameters
 from recurbench.harness.config.sections import ModelConfig
 from recurbench.harness.errors import UserError
 from recurbench.harness.model.budget import TOLERANCE, solve_hidden_size
 from recurbench.harness.model.sequence_model import SequenceModel
 from recurbench.harness.plugins.registry import registry
+from recurbench.harness.run.execute import execute
 from recurbench.harness.run.prepare import prepare
 from recurbench.tasks.base import TaskSpec
 
@@ -38,8 +41,9 @@ VARIANTS: dict[str, tuple[Callable, dict, int]] = {
 class Variant:
     """A cell with its knobs, and every model that the budget may ask for."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, **around: Any) -> None:
         self.cls, self.knobs, self.multiple = VARIANTS[name]
+        self.around = around
         self.devices: set[str] = set()
 
     def cell(self, hidden_size: int, input_size: int = 3):
@@ -49,15 +53,19 @@ class Variant:
 
     def model(self, hidden_size: int) -> nn.Module:
         config = ModelConfig(
-            embedding_size=3, depth=2, dropout=0.0, residual=False, norm="layer",
-            bidirectional=False, readout="last",
+            **{"embedding_size": 3, "depth": 2, "dropout": 0.0, "residual": False, "norm": "layer",
+               "bidirectional": False, "readout": "last"} | self.around
         )  # fmt: skip
         model = SequenceModel(SPEC, lambda width: self.cell(hidden_size, width), config, seed=0)
         self.devices |= {p.device.type for p in model.parameters()}
         return model
 
-    def solve(self, parameters: int) -> int:
-        return solve_hidden_size("parameters", parameters, self.cell, self.model)
+    def solve(self, goal: int, budget: str = "parameters") -> int:
+        return solve_hidden_size(budget, goal, self.cell, self.model)
+
+    def measured(self, budget: str, hidden_size: int) -> int:
+        with torch.device("meta"):
+            return BUDGETS[budget](self.model(hidden_size))
 
 
 @cache
@@ -112,6 +120,33 @@ def test_a_large_budget_is_met_within_two_percent_and_solving_allocates_nothing(
     assert abs(found - wanted) <= min(abs(more - wanted), abs(fewer - wanted))
 
 
+@pytest.mark.parametrize("around", [{"depth": 1}, {"bidirectional": True}], ids=str)
+@pytest.mark.parametrize("budget", BUDGETS)
+@pytest.mark.parametrize("name", CELLS)
+def test_every_budget_is_solved_for_every_cell_in_stacks_and_both_directions(name, budget, around):
+    variant = Variant(name, **around)
+    goal = variant.measured(budget, 8)
+    if goal == 0:  # a cell without a state
+        with pytest.raises(UserError, match=r"^budget\.state_size=9: it stays at 0 whatever "):
+            variant.solve(9, budget)
+    else:
+        assert variant.solve(int(goal * (1 + TOLERANCE / 2)), budget) == 8
+    assert variant.devices == {"meta"}
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_a_budget_that_nothing_comes_near_names_the_nearest_two(budget):
+    variant = Variant("lstm")
+    low, high = variant.measured(budget, 2), variant.measured(budget, 3)
+    between = (low + high) // 2
+    with pytest.raises(UserError) as caught:
+        variant.solve(between, budget)
+    assert str(caught.value) == (
+        f"budget.{budget}={between}: no hidden size comes within 2%; the nearest give "
+        f"{low:,} (hidden_size=2) or {high:,} (hidden_size=3)"
+    )
+
+
 def test_solving_draws_no_random_numbers():
     before = torch.get_rng_state()
     Variant("gru").solve(100_003)
@@ -163,6 +198,28 @@ def test_a_shared_parameter_counts_once_and_a_frozen_one_not_at_all():
     tied, frozen = nn.Linear(3, 3), nn.Linear(3, 5)
     frozen.requires_grad_(False)
     assert count_parameters(nn.Sequential(tied, tied, frozen)) == 12
+
+
+@pytest.mark.parametrize(
+    "around", ["model.depth=2", "task=variable_length model.bidirectional=true model.depth=2"]
+)
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_the_record_of_a_run_has_what_its_budget_asked_for(
+    budget, around, configure, small, workplace, read_records
+):
+    goal = {"state_size": 96, "flops_per_token": 40_000}.get(budget, 60_000)
+    assert execute(configure(f"budget.{budget}={goal}", *around.split(), *small)).ok
+    (record,) = read_records()
+    assert record["budget"] == dict.fromkeys((*BUDGETS, *LIMITS)) | {budget: goal}
+    assert record["cost"][budget] == pytest.approx(goal, rel=TOLERANCE)
+    assert record["entry"]["label"] == "gru"
+
+
+@pytest.mark.parametrize("other", ["recurrent_parameters", "state_size", "flops_per_token"])
+def test_two_budgets_for_one_hidden_size_are_refused(other, configure):
+    config = configure("budget.parameters=20000", f"budget.{other}=20000")
+    with pytest.raises(UserError, match=r"^budget\.\w+ and budget\.\w+: one hidden size cannot "):
+        prepare(config)
 
 
 @pytest.mark.parametrize("cell", ["cell=lstm", "cell=attention_gru cell.heads=3"])
