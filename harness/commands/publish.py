@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mode",
         help=f"{', '.join(MODES)}; by default WANDB_MODE, or what login and network allow",
     )
+    parser.add_argument("--curves", action="store_true", help="add a table of the learning curves")
     add_records(parser)
 
 
@@ -38,5 +39,12 @@ def call(options: argparse.Namespace) -> int:
         board = build_board(filter_of(options).of(load_runs(records_of(options))))
     from recurbench.harness.run.publish import publish
 
-    publish(board, Path(options.results), options.project, options.entity, options.mode)
+    publish(
+        board,
+        Path(options.results),
+        options.project,
+        options.entity,
+        options.mode,
+        curves=options.curves,
+    )
     return 0

@@ -45,8 +45,12 @@ class Knob:
         return complaint(option, value, self.annotation)
 
 
-def read_knobs(cls: type) -> Iterator[Knob]:
+def read_knobs(cls: type, reserved: tuple[str, ...] = ()) -> Iterator[Knob]:
     """The constructor's arguments but for `PROVIDED`.
+
+    Args:
+        cls: the plugin.
+        reserved: names that no knob may have.
 
     Raises:
         PluginError: one has no type or default, or another one than a configuration can hold.
@@ -56,6 +60,8 @@ def read_knobs(cls: type) -> Iterator[Knob]:
         plain = typing.get_type_hints(constructor)
         annotated = typing.get_type_hints(constructor, include_extras=True)
         for parameter in inspect.signature(cls).parameters.values():
+            if parameter.name in reserved:
+                raise PluginError(f"{parameter.name!r}: rename it, it is the plugin's own")
             if parameter.name != PROVIDED:
                 yield _read_knob(parameter, plain, annotated)
     except NameError as error:
@@ -70,8 +76,6 @@ def _read_knob(
     name = repr(parameter.name)
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
         raise PluginError(f"{name}: name each knob instead of using * or **")
-    if parameter.name == "name":
-        raise PluginError(f"{name}: rename it, `name` is the plugin's own")
     if parameter.name not in plain:
         raise PluginError(f"{name} has no type; annotate it, as in `window: int = 16`")
     if parameter.default is parameter.empty:

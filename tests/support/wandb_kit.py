@@ -12,9 +12,12 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def logged_out(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No credentials and no choice of mode from the machine that runs the tests."""
-    for variable in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "WANDB_ENTITY"):
-        monkeypatch.delenv(variable, raising=False)
+    """No credentials, choices or runs from the machine that runs the tests."""
+    for variable in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(variable)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    kernels = os.environ.get("TORCH_EXTENSIONS_DIR") or str(cache / "torch_extensions")
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", kernels)  # or each home would have them built anew
     monkeypatch.setenv("NETRC", str(workplace / "netrc"))
     monkeypatch.setenv("HOME", str(workplace / "home"))
     yield

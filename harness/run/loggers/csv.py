@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from recurbench.harness.run.loggers.lightning import LightningLogger
+from recurbench.harness.run.loggers.lightning import FolderLogger
 
 
-class CSVLogger(LightningLogger):
+class CSVLogger(FolderLogger):
     """Rows of metrics in `metrics.csv`."""
 
     name = "csv"
 
-    def open(self, directory: Path) -> Any:
+    def write_to(self, directory: Path) -> Any:
         """Lightning's CSV logger."""
         from pytorch_lightning.loggers import CSVLogger as Theirs
 

@@ -3,15 +3,18 @@
 from pathlib import Path
 from typing import Any
 
-from recurbench.harness.run.loggers.lightning import LightningLogger
+from recurbench.harness.run.loggers.lightning import FolderLogger, require
 
 
-class TensorBoardLogger(LightningLogger):
+class TensorBoardLogger(FolderLogger):
     """TensorBoard's event files."""
 
     name = "tensorboard"
 
-    def open(self, directory: Path) -> Any:
+    def __init__(self) -> None:
+        require("tensorboard")
+
+    def write_to(self, directory: Path) -> Any:
         """Lightning's TensorBoard logger."""
         from pytorch_lightning.loggers import TensorBoardLogger as Theirs
 

@@ -61,6 +61,28 @@ def test_a_leaderboard_is_published_offline_as_a_table_and_an_artifact(
     assert [run["seed"] for run in track["entries"][0]["runs"]] == [0, 1]
 
 
+def test_curves_are_a_table_of_their_own_on_request(workplace: Path) -> None:
+    curve = [
+        {"step": 1, "seconds": 0.5, "train/loss": 2.0},
+        {"step": 2, "seconds": 0.75, "train/loss": 1.5, "val/accuracy": 0.25, "val/loss": 1.0},
+    ]
+    records = [make_record("gru", seed=seed, curve=curve) for seed in (0, 1)]
+    records.append(make_record("lstm", status="failed"))
+    write_archive(Path("results/runs/some.jsonl.gz"), records)
+    assert main(["publish", "--curves"]) == 0
+    (file,) = Path("results").rglob("curves_*.table.json")
+    content = json.loads(file.read_text())
+    rows = [dict(zip(content["columns"], row, strict=True)) for row in content["data"]]
+    assert [(row["run_id"], row["step"]) for row in rows] == [
+        (record.run_id, step) for record in records[:2] for step in (1, 2)
+    ]
+    first, second = rows[:2]
+    assert (first["label"], first["seed"], first["metric"]) == ("gru", 0, "accuracy")
+    assert (first["train/loss"], first["val"]) == (2.0, None)
+    assert (second["seconds"], second["val"]) == (0.75, 0.25)
+    assert list(Path("results").rglob("leaderboard_*.table.json"))
+
+
 def test_a_leaderboard_without_a_login_is_published_offline(workplace: Path) -> None:
     write_archive(Path("results/runs/some.jsonl.gz"), [make_record()])
     assert main(["publish"]) == 0
