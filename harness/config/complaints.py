@@ -24,7 +24,7 @@ EXTRAS = {
 }  # fmt: skip
 """The extra of ours that brings a launcher or sweeper."""
 
-GROUPS = ("cell", "task", "model", "optimizer", "train", "budget", "logger", "trainer")
+GROUPS = ("cell", "task", "model", "optimizer", "train", "budget", "tuning", "logger", "trainer")
 IN_CONFIG = re.compile(
     r"In '(?P<config>[^']+)': (?:\w+ raised while composing config:\n)?(?P<reason>.+)"
 )

@@ -6,7 +6,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra import compose
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_loader import ConfigLoader
@@ -15,23 +14,26 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig, OmegaConf
 
 from recurbench.harness.config.complaints import Presets, follow_interpolations, missing_extra
-from recurbench.harness.config.overrides import adds, choices, is_open, search_paths
+from recurbench.harness.config.overrides import (
+    adds,
+    choices,
+    is_open,
+    require_one_limit,
+    search_paths,
+)
 from recurbench.harness.config.schema import OURS, Source, opened
+from recurbench.harness.config.shared import COMPOSING, Composer, name_study, without_hydra
 from recurbench.harness.console import say
 from recurbench.harness.errors import UserError, first_words, nearest
 from recurbench.harness.plugins.registry import registry
 
-MANY = 50
+MANY = 500
 """So many jobs take some seconds to compose."""
 
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
-
-COMPOSING = (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, UserWarning)
-"""What composing raises about a user's overrides and files."""
 
 
 def compose_jobs(
@@ -48,25 +50,37 @@ def compose_jobs(
         source: where the configuration begins.
 
     Returns:
-        One configuration per job, and whether this is a sweep.
+        One configuration per job, with the experiment's name as its study if it has no other, and
+        whether this is a sweep.
 
     Raises:
         UserError: an override is wrong; names it and the nearest valid choice.
     """
     with opened(source):
-        source, parsed, whole = _compose_shared(overrides, source)
+        source, parsed, whole = compose_shared(overrides, source)
         if not multirun and whole.hydra.mode != RunMode.MULTIRUN:
             _require_single_values(parsed)
-            return [_without_hydra(whole)], False
+            return [name_study(*without_hydra(whole))], False
         if whole.hydra.sweeper._target_ != BASIC_SWEEPER:
-            return [_without_hydra(whole)], True
+            return [name_study(*without_hydra(whole))], True
         params = whole.hydra.sweeper.params or {}
-        parsed = _parse([f"{key}={value}" for key, value in params.items()]) + parsed
+        parsed = parse([f"{key}={value}" for key, value in params.items()]) + parsed
         _check_groups(parsed, source)
         jobs = _split(parsed)
         if len(jobs) > MANY:
             say(f"checking {len(jobs)} runs before the first one starts")
-        return [_compose(job, source) for job in jobs], True
+        composer = Composer(source, jobs)
+        return [composer.compose(job) or _compose(job, source) for job in jobs], True
+
+
+def compose_whole(overrides: list[str], source: Source = OURS) -> DictConfig:
+    """What the jobs of a sweep share, with Hydra's own part: its launcher, its sweeper, the rest.
+
+    Raises:
+        UserError: as `compose_jobs`.
+    """
+    with opened(source):
+        return compose_shared(overrides, source)[2]
 
 
 def check_overrides(
@@ -78,7 +92,7 @@ def check_overrides(
         UserError: as `compose_jobs`.
     """
     with opened(source):
-        source, parsed, _ = _compose_shared(overrides, source)
+        source, parsed, _ = compose_shared(overrides, source)
         if not any(override.is_sweep_override() for override in parsed):
             return overrides
         if not multirun:
@@ -88,15 +102,19 @@ def check_overrides(
         return job
 
 
-def _compose_shared(
+def compose_shared(
     overrides: list[str], source: Source
 ) -> tuple[Source, list[Override], DictConfig]:
-    """The overrides, and the configuration that those with one value make, Hydra's own in it."""
-    parsed = _parse(overrides)
+    """The overrides, and the configuration that those with one value make, Hydra's own in it.
+
+    Raises:
+        UserError: as `compose_jobs`.
+    """
+    parsed = parse(overrides)
     source = replace(source, folders=_folders(parsed, source))
     _check_groups(parsed, source)
     fixed = [str(o.input_line) for o in parsed if not o.is_sweep_override()]
-    whole = _compose(fixed, source, return_hydra_config=True)
+    whole = _compose(fixed, source, with_hydra=True)
     if whole.hydra.job.chdir:
         raise UserError(
             "hydra.job.chdir=true: results, files and plugins are named from the folder that "
@@ -120,13 +138,6 @@ def _split(overrides: list[Override]) -> list[list[str]]:
     return list(jobs)
 
 
-def _without_hydra(composed: DictConfig) -> DictConfig:
-    """What `compose` gives when it is not asked for Hydra's own configuration."""
-    with open_dict(composed):
-        del composed["hydra"]
-    return composed
-
-
 def options_of(group: str) -> list[str]:
     """The names that a config group offers: plugins and presets."""
     with opened(OURS):
@@ -134,7 +145,12 @@ def options_of(group: str) -> list[str]:
         return options
 
 
-def _parse(overrides: list[str]) -> list[Override]:
+def parse(overrides: list[str]) -> list[Override]:
+    """Overrides as Hydra reads them; it must be open.
+
+    Raises:
+        UserError: one cannot be read.
+    """
     try:
         loader = GlobalHydra.instance().config_loader()
         return OverridesParser.create(loader).parse_overrides(overrides)
@@ -182,17 +198,21 @@ def _broken(kind: str, name: str) -> str:
     return ""
 
 
-def _compose(overrides: list[str], source: Source, return_hydra_config: bool = False) -> DictConfig:
+def _compose(overrides: list[str], source: Source, with_hydra: bool = False) -> DictConfig:
     """Composes one job; an error becomes one line about what caused it."""
     try:
-        composed = compose(source.name, overrides, return_hydra_config=return_hydra_config)
-        if any(adds(override) for override in _parse(overrides)):
+        composed = compose(source.name, overrides, return_hydra_config=True)
+        if not with_hydra:
+            composed = name_study(*without_hydra(composed))
+        parsed = parse(overrides)
+        require_one_limit(parsed)
+        if any(adds(override) for override in parsed):
             _check_keys(overrides, source)  # `+` would add an option that nothing reads
         if source.folders:
             follow_interpolations(composed)
         return composed
     except COMPOSING as error:
-        parsed = _parse(overrides)
+        parsed = parse(overrides)
         chosen = [
             f"{group}/{name}" for o in parsed if (group := _group_of(o)) for name in choices(o)
         ]
@@ -229,7 +249,7 @@ def _folders(overrides: list[Override], source: Source) -> tuple[Path, ...]:
 
 def _check_keys(overrides: list[str], source: Source) -> None:
     """Refuses a key that the chosen groups do not have."""
-    parsed = _parse(overrides)
+    parsed = parse(overrides)
     chosen = [str(o.input_line) for o in parsed if _group_of(o)]
     try:
         composed = compose(source.name, [*search_paths(parsed), *chosen], return_hydra_config=True)
@@ -245,7 +265,7 @@ def _check_keys(overrides: list[str], source: Source) -> None:
                 break
             if part not in node:
                 section = ".".join(parts[:depth]) or "the configuration"
-                name = f" ({node.name})" if depth and "name" in node else ""
+                name = f" ({node.name})" if depth and node.get("name") else ""
                 raise UserError(
                     f"{override.input_line}: {section}{name} has no option {part}"
                     f"{nearest(part, map(str, node))}"

@@ -8,6 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
+from recurbench.harness.config.budgets import LIMITS
 from recurbench.harness.console import as_override, quoted
 from recurbench.harness.errors import UserError, first_words
 
@@ -105,6 +106,28 @@ def choices(override: Override) -> list[str]:
         values = [override.value()]
     flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
     return [str(value) for value in flat if value is not None]
+
+
+def require_one_limit(overrides: list[Override]) -> None:
+    """Refuses a limit of the training that is given twice and not alike.
+
+    Raises:
+        UserError: the section `train` has one that the budget would replace.
+    """
+    given = {
+        override.get_key_element().lstrip("+"): override.value()
+        for override in overrides
+        if not override.is_sweep_override()
+    }
+    limits = {name: value for name in LIMITS if (value := given.get(f"budget.{name}")) is not None}
+    for name in LIMITS if limits else ():
+        value = given.get(f"train.max_{name}")
+        if value is not None and value != limits.get(name):
+            words = " ".join(f"budget.{name}={value}" for name, value in limits.items())
+            raise UserError(
+                f"train.max_{name}={value} and {words}: the budget's limits take the place of "
+                "train's; give the budget alone"
+            )
 
 
 def adds(override: Override) -> bool:

@@ -1,12 +1,14 @@
 """From a composed configuration to checked sections."""
 
 import dataclasses
+from functools import cache
 from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from recurbench.harness.config.sections import Config
+from recurbench.harness.config.budgets import LIMITS
+from recurbench.harness.config.sections import Config, TrainConfig
 from recurbench.harness.errors import UserError, nearest
 from recurbench.harness.plugins.registry import Plugin, registry
 from recurbench.limits import complaint
@@ -29,10 +31,9 @@ def resolve(composed: DictConfig) -> Config:
     config: Config = _typed(Config, found, "")
     for kind in ("cell", "task"):
         _check_knobs(plugin_of(config, kind), getattr(config, kind))
-    if config.train.max_steps is None and config.train.max_seconds is None:
-        raise UserError("train.max_steps and train.max_seconds are both null; set one of them")
+    config.train = _limited(config)
     if config.optimizer.schedule == "cosine" and config.train.max_steps is None:
-        raise UserError("optimizer.schedule=cosine needs train.max_steps, which is null")
+        raise UserError("optimizer.schedule=cosine needs budget.steps or train.max_steps")
     return config
 
 
@@ -48,6 +49,21 @@ def plugin_of(config: Config, kind: str) -> Plugin:
 def knobs_of(section: dict[str, Any]) -> dict[str, Any]:
     """A plugin's section without the plugin's name: its constructor's arguments."""
     return {key: value for key, value in section.items() if key != "name"}
+
+
+def _limited(config: Config) -> TrainConfig:
+    """The training with its limits: those of the budget, if it has any, in place of its own.
+
+    Raises:
+        UserError: it has none.
+    """
+    limits = {f"max_{name}": getattr(config.budget, name) for name in LIMITS}
+    if any(limit is not None for limit in limits.values()):
+        return dataclasses.replace(config.train, **limits)
+    if all(getattr(config.train, name) is None for name in limits):
+        names = " or ".join(f"budget.{name}" for name in LIMITS)
+        raise UserError(f"nothing ends the training; set {names}")
+    return config.train
 
 
 def _require_our_sections(found: dict[str, Any]) -> None:
@@ -66,7 +82,7 @@ def _require_our_sections(found: dict[str, Any]) -> None:
 
 def _typed(section: type, values: dict[str, Any], prefix: str) -> Any:
     """A section, and those within it, after refusing values beyond their limits."""
-    hints = get_type_hints(section, include_extras=True)
+    hints = _hints_of(section)
     typed = {}
     for name, value in values.items():
         if dataclasses.is_dataclass(hints[name]):
@@ -75,6 +91,11 @@ def _typed(section: type, values: dict[str, Any], prefix: str) -> Any:
         _refuse(complaint(prefix + name, value, hints[name]))
         typed[name] = value
     return section(**typed)
+
+
+@cache
+def _hints_of(section: type) -> dict[str, Any]:
+    return get_type_hints(section, include_extras=True)
 
 
 def _check_knobs(plugin: Plugin, section: dict[str, Any]) -> None:

@@ -61,10 +61,9 @@ def register() -> None:
     store.store(name="schema", node=node_of(Config))
     for kind, plugins in registry().plugins.items():
         for plugin in plugins.values():
-            node: Any = plugin.config_class()
-            if kind == "logger":  # several may be chosen, each under its name
-                node = {plugin.name: plugin.config_class(named=False)}
-            store.store(group=kind, name=plugin.name, node=node)
+            several = kind == "logger"  # may be chosen, each under its name
+            node: Any = plugin.config_class(named=not several)
+            store.store(group=kind, name=plugin.name, node={plugin.name: node} if several else node)
 
 
 def node_of(section: type) -> type:

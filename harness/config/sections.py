@@ -3,13 +3,13 @@
 The values and the meaning of each option are in conf/<section>/*.yaml.
 """
 
-from dataclasses import dataclass, field, make_dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import dataclass, field, fields, make_dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from annotated_types import Ge, Gt, Lt
 from omegaconf import MISSING
 
-from recurbench.harness.config.budgets import BUDGETS
+from recurbench.harness.config.budgets import BUDGETS, LIMITS
 
 
 @dataclass
@@ -48,6 +48,7 @@ class TrainConfig:
     batch_size: Annotated[int, Ge(1)] = MISSING
     max_steps: Annotated[int, Ge(1)] | None = MISSING
     max_seconds: Annotated[float, Gt(0)] | None = MISSING
+    max_tokens: Annotated[int, Ge(1)] | None = None
     eval_every: Annotated[int, Ge(1)] = MISSING
     patience: Annotated[int, Ge(1)] | None = MISSING
     gradient_clip: Annotated[float, Gt(0)] | None = MISSING
@@ -58,10 +59,29 @@ class TrainConfig:
 if TYPE_CHECKING:
     BudgetConfig = Any
 else:
+    _train = get_type_hints(TrainConfig, include_extras=True)
     BudgetConfig = make_dataclass(
-        "BudgetConfig", [(name, Annotated[int, Ge(1)] | None, None) for name in BUDGETS]
+        "BudgetConfig",
+        [(name, Annotated[int, Ge(1)] | None, None) for name in BUDGETS]
+        + [(name, _train[f"max_{name}"], None) for name in LIMITS],
     )
-    """What is held equal between cells of different sizes (conf/budget)."""
+    """What is held equal between cells (conf/budget)."""
+
+
+if TYPE_CHECKING:
+    TuningConfig = Any
+else:
+    TuningConfig = make_dataclass(
+        "TuningConfig",
+        [
+            ("name", Literal["none", "grid", "random"], "none"),
+            ("trials", Annotated[int, Ge(1)], 8),
+            ("seed", Annotated[int, Ge(0)], 0),
+            ("widen", bool, True),
+            *((f.name, list[Any] | None, None) for f in fields(OptimizerConfig)[1:]),
+        ],
+    )
+    """The trials that every entry gets (conf/tuning): values for options of the optimizer."""
 
 
 @dataclass
@@ -74,6 +94,13 @@ class TrainerConfig:
 
 
 @dataclass
+class RunConfig:
+    """What may end a run from outside (conf/config.yaml)."""
+
+    timeout: Annotated[float, Gt(0)] | None = None
+
+
+@dataclass
 class Config:
     """A whole configuration, as conf/config.yaml composes it."""
 
@@ -83,10 +110,15 @@ class Config:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
+    tuning: TuningConfig = field(default_factory=TuningConfig)
     logger: dict[str, Any] = field(default_factory=dict)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     seed: Annotated[int, Ge(0), Lt(2**63)] = 0
+    run: RunConfig = field(default_factory=RunConfig)
     rerun: bool = False
+    retry_failed: bool = True
+    workers: Annotated[int, Ge(1)] = 1
+    max_failures: Annotated[int, Ge(1)] | None = None
     results_dir: str = "results"
     sweep: str | None = None
     study: str | None = None

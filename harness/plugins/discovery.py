@@ -62,17 +62,8 @@ class Source:
 
 def sources() -> Iterator[Source]:
     """Every place to look; built-ins come first."""
+    yield from built_in()
     kinds = tuple(CONTRACTS)
-    for kind, package in BUILT_IN.items():
-        found = importlib.util.find_spec(package)
-        assert found is not None
-        for info in pkgutil.iter_modules(found.submodule_search_locations):
-            if info.name == "base":
-                continue
-            module = f"{package}.{info.name}"
-            place = package.removeprefix("recurbench.").replace(".", "/")
-            origin = f"{place}/{info.name}{'/' if info.ispkg else '.py'}"
-            yield Source((kind,), origin, partial(_import_module, module))
     for folder in filter(None, os.environ.get("RECURBENCH_PLUGINS", "").split(os.pathsep)):
         if not Path(folder).expanduser().is_dir():
             yield Source(kinds, folder, _refuse_missing_folder)
@@ -83,6 +74,20 @@ def sources() -> Iterator[Source]:
             origin = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
             where = f"{origin} ({point.value})"
             yield Source((kind,), where, partial(_load, point))
+
+
+def built_in() -> Iterator[Source]:
+    """The modules and folders of our own packages."""
+    for kind, package in BUILT_IN.items():
+        found = importlib.util.find_spec(package)
+        assert found is not None
+        for info in pkgutil.iter_modules(found.submodule_search_locations):
+            if info.name == "base":
+                continue
+            module = f"{package}.{info.name}"
+            place = package.removeprefix("recurbench.").replace(".", "/")
+            origin = f"{place}/{info.name}{'/' if info.ispkg else '.py'}"
+            yield Source((kind,), origin, partial(_import_module, module))
 
 
 def _load(point: EntryPoint) -> list[type]:

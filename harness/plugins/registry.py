@@ -118,7 +118,8 @@ def describe(kind: str, cls: type, origin: str) -> Plugin:
         raise PluginError(f"{where(cls)}: add what it lacks of the contract: {missing}")
     if kind == "cell" and PROVIDED not in inspect.signature(cls).parameters:
         raise PluginError(f"{where(cls)}: add the constructor argument `{PROVIDED}: int`")
-    knobs = tuple(read_knobs(cls))
+    # A cell's or task's section holds its name among its options.
+    knobs = tuple(read_knobs(cls, reserved=() if kind == "logger" else ("name",)))
     if kind == "cell" and "hidden_size" not in {knob.name for knob in knobs}:
         raise PluginError(f"{where(cls)}: add the constructor argument `hidden_size: int = 64`")
     return Plugin(kind, name, cls, origin, knobs)

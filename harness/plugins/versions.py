@@ -82,20 +82,26 @@ def _file_of(module: str) -> Path | None:
     return Path(file) if file and file.endswith(".py") else None
 
 
-def _tree(path: Path) -> ast.Module:
-    return _parsed(path, path.stat().st_mtime_ns)
-
-
 @cache
 def _parsed(path: Path, changed: int) -> ast.Module:
     """The syntax tree of a file; parsed again only when it has changed."""
     return ast.parse(path.read_bytes())
 
 
-def _imports(path: Path, module: str) -> Iterator[str]:
+def _imports(path: Path, module: str) -> tuple[str, ...]:
     """The modules that a file imports anywhere in it; of `from a import b` both a and a.b."""
+    return _imported(path, path.stat().st_mtime_ns, module)
+
+
+@cache
+def _imported(path: Path, changed: int, module: str) -> tuple[str, ...]:
+    """The same; looked for again only when the file has changed."""
+    return tuple(_names_in(_parsed(path, changed), path, module))
+
+
+def _names_in(tree: ast.Module, path: Path, module: str) -> Iterator[str]:
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(_tree(path)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from recurbench.harness.results.marks import Mark, is_fresh, mark_of
 from recurbench.harness.results.record import (
     LARGEST,
     Damaged,
@@ -140,8 +141,32 @@ def find_completed(folder: Path, path: Path, run_id: str) -> Record | None:
 
 
 def archives(folder: Path) -> list[Path]:
-    """The archives below a folder."""
-    return [Path(entry.path) for entry in walk(folder) if entry.name.endswith(ENDING)]
+    """The archives below a folder, in the order of their paths.
+
+    A folder in it is listed again only when it has changed: there may be very many records.
+    """
+    return sorted(map(Path, _archives(str(folder))), key=lambda path: path.parts)
+
+
+def _archives(folder: str) -> Iterator[str]:
+    mark = mark_of(folder)
+    if mark is None:
+        return
+    listed = _listed.__wrapped__ if is_fresh(mark) else _listed
+    own, folders = listed(folder, mark)
+    yield from own
+    for inner in folders:
+        yield from _archives(inner)
+
+
+@lru_cache(maxsize=10_000)
+def _listed(folder: str, changed: Mark) -> tuple[list[str], list[str]]:
+    """The archives and the folders in a folder; links to folders are left out."""
+    entries = _entries(folder)
+    return (
+        [entry.path for entry in entries if entry.name.endswith(ENDING)],
+        [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)],
+    )
 
 
 def by_run_id(archive: Path) -> dict[str, Record]:

@@ -9,7 +9,6 @@ import gc
 import hashlib
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ import msgspec
 from recurbench.harness.results import record as records
 from recurbench.harness.results import runs as parts
 from recurbench.harness.results.archive import ENDING, read_file, walk
+from recurbench.harness.results.marks import Mark, is_fresh, mark_of
 from recurbench.harness.results.record import Cost, Damaged, Scores, Status
 from recurbench.harness.results.runs import Run, Setting, run_of
 
@@ -28,9 +28,6 @@ MANY = 2000
 PACKED = 1000
 """Bytes that a record takes in an archive, roughly."""
 
-FRESH = 2 * 10**9
-"""Nanoseconds in which a file may change again unseen, by its times; it is not indexed yet."""
-
 WAIT = 1.0
 """Seconds to wait for another process that writes the index."""
 
@@ -39,9 +36,6 @@ TABLES = (
     "size INTEGER, runs BLOB) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS settings (id INTEGER PRIMARY KEY, content BLOB)",
 )
-
-Mark = tuple[int, int, int]
-"""By which a file is known again: when its content and its entry changed, and its size."""
 
 
 class _Flat(msgspec.Struct, array_like=True, gc=False):
@@ -125,7 +119,7 @@ class Index:
             entry: the file.
             name: its path in the folder.
         """
-        mark = _mark(entry)
+        mark = mark_of(entry)
         known = self._known.get(name)
         if known is not None and known[0] == mark:
             try:
@@ -145,7 +139,7 @@ class Index:
                 read.append(self._run(flats[-1], entry.path))
         # What is damaged is read again the next time, and named again.
         whole = len(flats) == len(read)
-        if self._path is not None and whole and mark is not None and not _is_fresh(mark):
+        if self._path is not None and whole and mark is not None and not is_fresh(mark):
             self._read[name] = mark, flats
         return read
 
@@ -245,18 +239,5 @@ def _weight(entry: os.DirEntry[str]) -> int:
     """About how many records there are in a file."""
     if not entry.name.endswith(ENDING):
         return 1
-    mark = _mark(entry)
+    mark = mark_of(entry)
     return mark[2] // PACKED if mark else 0
-
-
-def _mark(entry: os.DirEntry[str]) -> Mark | None:
-    """None for a file that cannot be looked at, which has no times."""
-    try:
-        found = entry.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ctime_ns, found.st_size
-
-
-def _is_fresh(mark: Mark) -> bool:
-    return max(mark[:2]) > time.time_ns() - FRESH

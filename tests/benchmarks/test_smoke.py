@@ -34,7 +34,8 @@ def load(monkeypatch: pytest.MonkeyPatch):
 def test_no_benchmark_goes_untried():
     assert set(SCRIPTS) == {
         "alternating", "coverage", "kernels", "linear_scan", "loader_cost", "many_records",
-        "packed_layers", "page_pictures", "published_rows", "reidentify", "training_step",
+        "packed_layers", "page_pictures", "published_rows", "reidentify", "starting",
+        "training_step",
     }  # fmt: skip
 
 
@@ -60,6 +61,13 @@ def test_boards_lists_and_single_records_of_many_are_measured(load, capsys, tmp_
         assert [row[:12].strip() for row in rows] == [
             "start-up", "first board", "next board", "runs", "show",
         ]  # fmt: skip
+
+
+def test_composing_a_sweep_and_repeating_it_are_measured(load, config_store, capsys):
+    small = ["--sweep", "cell=gru,rnn seed=0,1", "--cells", "gru,lstm", "--rates", "1"]
+    load("starting").main([*small, "--seeds", "1"])
+    rows = capsys.readouterr().out.splitlines()[1:]
+    assert [row[34:].split()[0] for row in rows] == ["4", "1", "4"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from recurbench.harness.config.budgets import BUDGETS
 from recurbench.harness.config.compose import compose_jobs
 from recurbench.harness.config.resolve import knobs_of, plugin_of, resolve
 from recurbench.harness.config.schema import register
@@ -124,10 +125,14 @@ def test_list_knobs_are_plain_lists(configure):
         ("train.batch_size=0", "at least 1"),
         ("train.max_steps=0", "at least 1"),
         ("train.max_seconds=0.0", "above 0"),
+        ("train.max_tokens=0", "at least 1"),
         ("train.eval_every=0", "at least 1"),
         ("train.patience=0", "at least 1"),
         ("train.gradient_clip=0.0", "above 0"),
-        ("budget.parameters=0", "at least 1"),
+        *((f"budget.{name}=0", "at least 1") for name in BUDGETS),
+        ("budget.steps=0", "at least 1"),
+        ("budget.seconds=0.0", "above 0"),
+        ("budget.tokens=0", "at least 1"),
         ("trainer.threads=0", "at least 1"),
     ],
 )
@@ -172,14 +177,16 @@ def test_a_number_that_is_not_finite_is_refused(change, option, value):
 
 def test_training_without_an_end_is_refused(configure):
     line = refusal(configure, "train.max_steps=null")
-    assert line == "train.max_steps and train.max_seconds are both null; set one of them"
+    assert line == (
+        "nothing ends the training; set budget.steps or budget.seconds or budget.tokens"
+    )
     assert configure("train.max_steps=null", "train.max_seconds=3").train.max_steps is None
 
 
 def test_a_cosine_schedule_needs_to_know_where_it_ends(configure):
     overrides = ["optimizer.schedule=cosine", "train.max_steps=null", "train.max_seconds=3"]
     assert refusal(configure, *overrides) == (
-        "optimizer.schedule=cosine needs train.max_steps, which is null"
+        "optimizer.schedule=cosine needs budget.steps or train.max_steps"
     )
 
 

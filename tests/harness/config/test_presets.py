@@ -13,7 +13,10 @@ from recurbench.harness.errors import UserError
 
 @pytest.fixture(autouse=True)
 def registered(config_store) -> None:
+    """Our own groups, and of Hydra's launchers those without an extra, whatever is installed."""
     register()
+    for name in ("joblib", "ray", "ray_aws", "submitit_local", "submitit_slurm"):
+        config_store.repo["hydra"]["launcher"].pop(f"{name}.yaml", None)
 
 
 def refusal(*overrides: str) -> str:
@@ -126,6 +129,16 @@ def test_a_launcher_that_is_not_installed_says_how_to_install_it(override, extra
     monkeypatch.setattr(ConfigLoaderImpl, "get_group_options", without)
     monkeypatch.setattr("recurbench.harness.config.compose.compose", fail_to_find)
     assert refusal(override) == f"{group}={choice}; install it: pip install 'recurbench[{extra}]'"
+
+
+@pytest.mark.parametrize(
+    ("preset", "extra"),
+    [("all_cores", "joblib"), ("ray_local", "ray"), ("ray_cluster", "ray"), ("slurm", "slurm")],
+)
+def test_a_preset_of_ours_whose_launcher_is_not_installed_says_it_too(preset, extra):
+    line = refusal(f"hydra/launcher={preset}")
+    assert line.startswith(f"hydra/launcher/{preset}: defaults: no ")
+    assert line.endswith(f"; install it: pip install 'recurbench[{extra}]'")
 
 
 def fail_to_find(*_, **__):

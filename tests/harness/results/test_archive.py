@@ -1,12 +1,13 @@
 """Many records in one file: read like single ones, and the same bytes whenever they are packed."""
 
 import gzip
+import os
 import time
 
 import pytest
 from making import make_record
 
-from recurbench.harness.results import archive
+from recurbench.harness.results import archive, marks
 from recurbench.harness.results.archive import (
     find_completed,
     places,
@@ -134,3 +135,31 @@ def test_a_completed_run_is_found_in_its_file_or_in_an_archive(tmp_path):
     assert seed_found() == 3
     write(path, make_record(run_id="ab12", seed=4))
     assert seed_found() == 4
+
+
+def test_an_archive_is_found_wherever_and_whenever_it_comes(tmp_path, monkeypatch):
+    monkeypatch.setattr(marks, "FRESH", -(10**15))
+    folder = ResultsFolder(tmp_path)
+    inner = folder.runs / "copying" / "gru"
+    inner.mkdir(parents=True)
+    for place in (folder.runs, inner):
+        os.utime(place, (1, 1))  # two changes of one moment would look alike
+    path = folder.record("parity", "gru", "ab12")
+    assert find_completed(folder.runs, path, "ab12") is None
+    write_archive(inner / "some.jsonl.gz", [make_record(run_id="ab12", seed=3)])
+    assert find_completed(folder.runs, path, "ab12").seed == 3
+    (inner / "some.jsonl.gz").unlink()
+    assert find_completed(folder.runs, path, "ab12") is None
+
+
+def test_folders_that_do_not_change_are_listed_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(marks, "FRESH", -(10**15))
+    folder = ResultsFolder(tmp_path)
+    for record in RECORDS:
+        write(folder.record("copying", record.cell["name"], record.run_id), record)
+    listed = []
+    entries = archive._entries
+    monkeypatch.setattr(archive, "_entries", lambda path: listed.append(path) or entries(path))
+    for run_id in ("ab12", "cd34", "ef56"):
+        assert find_completed(folder.runs, folder.record("copying", "gru", run_id), run_id) is None
+    assert sorted(listed) == sorted(map(str, [folder.runs, *folder.runs.rglob("*/")]))

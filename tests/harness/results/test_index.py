@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from making import ADAM, SGD, make_record
 
-from recurbench.harness.results import index
+from recurbench.harness.results import index, marks
 from recurbench.harness.results.archive import write_archive
 from recurbench.harness.results.folder import ResultsFolder
 from recurbench.harness.results.index import place_of, read_runs
@@ -27,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Files and an archive, none of them fresh, for which an index pays."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(index, "MANY", 1)
-    monkeypatch.setattr(index, "FRESH", -(10**15))
+    monkeypatch.setattr(marks, "FRESH", -(10**15))
     results = ResultsFolder(tmp_path / "results")
     for record in RECORDS[:-4]:
         write(results.record("copying", record.cell["name"], record.run_id), record)
@@ -97,7 +97,7 @@ def test_a_record_of_the_same_size_and_time_is_noticed_by_its_new_entry(folder):
 
 
 def test_what_changed_a_moment_ago_is_read_again(folder, files_read, monkeypatch):
-    monkeypatch.setattr(index, "FRESH", 10**15)
+    monkeypatch.setattr(marks, "FRESH", 10**15)
     list(read_runs(folder))
     files_read.clear()
     list(read_runs(folder))
