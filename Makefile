@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint docs reference clean
+.PHONY: demo test test-long lint docs reference clean
 
 demo: .venv/installed
 	$(BIN)/recurbench run experiment=demo
@@ -10,6 +10,9 @@ demo: .venv/installed
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -rs  # two processes for two cores
+
+test-long: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long -v
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -24,7 +24,9 @@ from recurbench.harness.config.compose import compose_jobs
 from recurbench.harness.config.resolve import resolve
 from recurbench.harness.config.schema import register
 from recurbench.harness.config.sections import Config
+from recurbench.harness.results.leases import Lease, take
 from recurbench.harness.run.loggers.together import Loggers
+from recurbench.harness.run.observer import Observer
 from recurbench.harness.run.optimizers import build_optimizer
 from recurbench.harness.run.prepare import Prepared, prepare
 from recurbench.harness.run.training import Training
@@ -49,12 +51,15 @@ def bare_loop(prepared: Prepared, steps: int) -> float:
 
 def harness_loop(prepared: Prepared, folder: Path) -> float:
     """Seconds of the harness's training, evaluation not counted."""
+    lease = take(folder / "unfinished" / prepared.identity.run_id)
+    assert isinstance(lease, Lease)
     training = Training(
         prepared.config, prepared.task, prepared.model, torch.device("cpu"),
-        Loggers(prepared.config), "", unfinished=folder / "unfinished", kept=folder / "kept",
+        Loggers(prepared.config), "", lease, folder / "kept", Observer(),
     )  # fmt: skip
     with redirect_stdout(io.StringIO()):  # its progress
         training.fit()
+    lease.release(keep=False)
     return training.watch.seconds()
 
 

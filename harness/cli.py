@@ -14,8 +14,8 @@ from recurbench.harness.errors import UserError
 from recurbench.harness.results.plain import LINE, plain
 
 ORDER = (
-    "run", "leaderboard", "runs", "show", "list", "check", "new", "generate", "merge", "archive",
-    "publish",
+    "run", "status", "leaderboard", "runs", "show", "list", "check", "new", "generate", "merge",
+    "archive", "publish", "clean",
 )  # fmt: skip
 """How the help lists them; others follow by name."""
 

@@ -73,18 +73,18 @@ def command(workplace: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
             env={**os.environ, **environment},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
         )
 
     return run
 
 
 @pytest.fixture
-def read_records(workplace: Path) -> Callable[[], list[dict[str, Any]]]:
-    """All records below the current folder's `results`."""
+def read_records(workplace: Path) -> Callable[..., list[dict[str, Any]]]:
+    """All records below `results`, or another folder of results, in the current folder."""
 
-    def read() -> list[dict[str, Any]]:
-        paths = sorted((workplace / "results" / "runs").rglob("*.json"))
+    def read(results: str = "results") -> list[dict[str, Any]]:
+        paths = sorted((workplace / results / "runs").rglob("*.json"))
         return [json.loads(path.read_text()) for path in paths]
 
     return read

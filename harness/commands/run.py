@@ -26,6 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(options: argparse.Namespace) -> int:
     """Runs what the command line asks for; 1 if a run did not complete."""
+    if {"-m", "--multirun"} & set(options.arguments):
+        from recurbench.harness.sweep.forking import forking
+
+        forking()  # imports what runs need while this process imports the same
     from recurbench.harness.commands.loaded.run import run_jobs
 
     return run_jobs(options.arguments)

@@ -86,6 +86,15 @@ class Board:
         """What else the track does not share with all others."""
         return " ".join(in_words(self.own[track.id]))
 
+    def files(self) -> dict[str, set[str]]:
+        """The ids of the runs that count, by the files of their records."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for track in self.tracks:
+            for row in track.entries:
+                for run in row.runs:
+                    found[run["record"]].add(run["run_id"])
+        return found
+
     @property
     def shared(self) -> str:
         """What all tracks share, in words."""
@@ -101,7 +110,7 @@ def build_board(runs: Iterable[Run], *, paired: bool = False, studies: Iterable[
         studies: names of those to summarise.
     """
     tracks = build_tracks(runs, paired=paired)
-    settings = {track.id: _flat(track.settings) for track in tracks}
+    settings = {track.id: _set(_flat(track.settings)) for track in tracks}
     by_task: dict[str, list[str]] = defaultdict(list)
     for track in tracks:
         by_task[track.task].append(track.id)
@@ -187,6 +196,11 @@ def _flat(sections: Mapping[str, Any]) -> Settings:
     return found
 
 
+def _set(settings: Settings) -> Settings:
+    """Those that are not off: an option that came later, and is off, tells no tracks apart."""
+    return {name: value for name, value in settings.items() if value is not None}
+
+
 def _shared(settings: list[Settings]) -> Settings:
     """The options that all have, with one value."""
     first, *others = settings
@@ -198,9 +212,7 @@ def _shared(settings: list[Settings]) -> Settings:
 
 
 def in_words(settings: Settings) -> list[str]:
-    """Options as they are written on the command line, without those that are off."""
+    """Options as they are written on the command line."""
     return [
-        plain(f"{name.rpartition('.')[2]}={as_override(value)}")
-        for name, value in settings.items()
-        if value is not None
+        plain(f"{name.rpartition('.')[2]}={as_override(value)}") for name, value in settings.items()
     ]

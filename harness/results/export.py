@@ -17,8 +17,8 @@ from recurbench.harness.results.tracks import Track
 ENTRY = (
     "label", "cell", "hidden_size", "older", "rank_from", "rank_to", "ties", "val", "test",
     "interval_low", "interval_high", "seeds", "trials", "edge", "lr", "failed", "repeated",
-    "parameters", "recurrent_parameters", "state_size", "train_seconds", "tokens_per_second",
-    "peak_memory_bytes", "machine",
+    "parameters", "recurrent_parameters", "state_size", "flops_per_token", "train_seconds",
+    "tokens_per_second", "peak_memory_bytes", "machine",
 )  # fmt: skip
 TABLE = ("track", "task", "settings", "metric", "kind", *ENTRY)
 RUN = ("run_id", "seed", "val", "test", "machine", "commit", "record")

@@ -6,6 +6,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from recurbench.harness.results.sweeps import SweepFolder
+
 BEST = "best.ckpt"
 """A run's best checkpoint, while it trains and where it is kept."""
 
@@ -30,6 +32,11 @@ class ResultsFolder:
         """The archives of all records; outside of `runs`, where every run would be read twice."""
         return self.root / "archives"
 
+    @property
+    def known(self) -> Path:
+        """What is known of data that was loaded; it may be deleted at any time."""
+        return self.root / "known.sqlite"
+
     def record(self, task: str, cell: str, run_id: str) -> Path:
         """The file of a run's record."""
         return self.runs / safe_name(task) / safe_name(cell) / f"{safe_name(run_id)}.json"
@@ -38,9 +45,14 @@ class ResultsFolder:
         """A picture that belongs to a record, beside it."""
         return record.with_name(f"{record.stem}.{name}.png")
 
+    @property
+    def runs_under_way(self) -> Path:
+        """The folders of runs that have an owner, or had one."""
+        return self.root / "unfinished"
+
     def unfinished(self, run_id: str) -> Path:
-        """The folder of what a run saves while it trains."""
-        return self.root / "unfinished" / run_id
+        """The place of what a run saves while it trains, for `leases`."""
+        return self.runs_under_way / run_id
 
     def kept(self, run_id: str) -> Path:
         """The checkpoint of a run, if it is kept."""
@@ -50,13 +62,18 @@ class ResultsFolder:
         """The folder of what a logger writes about a run."""
         return self.root / "logs" / logger / run_id
 
-    def job_log(self, sweep: str, number: int) -> Path:
-        """The file of what a job of a sweep prints in a process of its own."""
-        return self.root / "sweeps" / sweep / "logs" / f"{number}.log"
+    @property
+    def sweeps(self) -> Path:
+        """What sweeps leave: their outcomes and logs."""
+        return self.root / "sweeps"
 
-    def outcomes(self, sweep: str) -> Path:
-        """The folder in which the jobs of a sweep leave their outcomes."""
-        return self.root / "sweeps" / sweep / "outcomes"
+    def sweep(self, name: str) -> SweepFolder:
+        """The folder of a sweep."""
+        return SweepFolder(self.sweeps / name)
+
+    def search(self, name: str) -> Path:
+        """The database of a search's trials."""
+        return self.root / "searches" / f"{safe_name(name)}.sqlite"
 
 
 def safe_name(name: str) -> str:

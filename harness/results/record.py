@@ -86,8 +86,8 @@ class Primary(msgspec.Struct, kw_only=True, gc=False):
     higher_is_better: bool
 
 
-class Cost(msgspec.Struct, kw_only=True, gc=False):
-    """What a run cost; evaluation is not counted."""
+class Cost(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
+    """What a run cost; evaluation is not counted, and FLOPs are left out if they are not known."""
 
     parameters: Count
     recurrent_parameters: Count
@@ -97,6 +97,7 @@ class Cost(msgspec.Struct, kw_only=True, gc=False):
     train_seconds: Amount
     tokens_per_second: Amount
     peak_memory_bytes: Count
+    flops_per_token: Count | None = None
 
 
 class Environment(msgspec.Struct, kw_only=True, gc=False):
@@ -256,8 +257,7 @@ def read(path: str | Path) -> Record | Damaged:
 
 def write(path: Path, record: Record) -> None:
     """Writes a record so that a reader sees the old file or the whole new one, never a part."""
-    text = msgspec.json.format(encode(record), indent=1) + b"\n"
-    write_whole(path, text)
+    write_whole(path, msgspec.json.format(encode(record), indent=1) + b"\n")
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What a run costs: training time, memory, parameters and state."""
+"""What a run costs: training time, memory, parameters, state and work."""
 
 import gc
 import resource
@@ -9,9 +9,13 @@ from typing import Any
 
 import torch
 
-from recurbench.harness.config.budgets import count_parameters
+from recurbench.harness.config.measures import (
+    count_parameters,
+    flops_per_token,
+    recurrent_parameters,
+    states_size,
+)
 from recurbench.harness.model.sequence_model import SequenceModel
-from recurbench.harness.model.sizes import state_size
 from recurbench.harness.run.memory import release_freed_memory
 
 
@@ -79,9 +83,17 @@ class PeakMemory:
 
 
 def model_cost(model: SequenceModel) -> dict[str, Any]:
-    """Parameters of the model and of its cells alone, and numbers in one row's state."""
+    """Parameters of the model and of its cells alone, numbers in one row's state, work per token.
+
+    The work is None for a model that cannot run: that of a run which failed for this reason.
+    """
+    try:
+        flops = flops_per_token(model)
+    except Exception:  # a plugin may raise anything
+        flops = None
     return {
         "parameters": count_parameters(model),
-        "recurrent_parameters": sum(count_parameters(cell) for cell in model.cells),
-        "state_size": sum(state_size(cell) for cell in model.cells),
+        "recurrent_parameters": recurrent_parameters(model),
+        "state_size": states_size(model),
+        "flops_per_token": flops,
     }

@@ -1,25 +1,29 @@
 """One run, from a configuration to its record."""
 
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 
 from recurbench.harness.config.sections import Config
-from recurbench.harness.console import complain, let_cells_speak, say
+from recurbench.harness.console import OutputLost, complain, let_cells_speak, say
 from recurbench.harness.errors import UserError, first_line
 from recurbench.harness.plugins.logger import RunInfo
 from recurbench.harness.results.archive import find_completed
 from recurbench.harness.results.folder import ResultsFolder
-from recurbench.harness.results.record import Record
+from recurbench.harness.results.leases import Owner, take
+from recurbench.harness.results.record import Cost, Record, read
+from recurbench.harness.results.sweeps import Outcome
 from recurbench.harness.run.device import choose_device
-from recurbench.harness.run.loggers.together import Loggers
+from recurbench.harness.run.identity import Identity
+from recurbench.harness.run.known import known_run, remember
+from recurbench.harness.run.loggers.together import INTERRUPTED, Loggers
 from recurbench.harness.run.memory import keep_freed_memory
+from recurbench.harness.run.observer import Observer
 from recurbench.harness.run.outcome import (
     KilledError,
-    Outcome,
     now,
     record_of,
     record_without_data,
@@ -28,98 +32,175 @@ from recurbench.harness.run.outcome import (
     write_record,
 )
 from recurbench.harness.run.prepare import Prepared, prepare
-from recurbench.harness.run.resume import own_folder
 from recurbench.harness.run.training import Training
 
+PLUGIN_ERRORS = Exception, SystemExit
+"""What a plugin may raise; one that ends the program has failed as any other."""
 
-def execute(config: Config, begun: Callable[[Record], None] = lambda record: None) -> Outcome:
+
+def execute(config: Config, observer: Observer | None = None) -> Outcome:
     """Runs a configuration and writes its record, whatever happens on the way.
 
     Args:
         config: with all that can be left open still open.
-        begun: is told of the record as far as it is known before training, as if the run had died.
+        observer: is told how it goes.
 
     Raises:
         UserError: the configuration cannot work; nothing was written.
-        KeyboardInterrupt: the user interrupted the run; no record was written.
+        StoppedError: the process was asked to stop; what was reached is saved, without a record.
     """
     started = now()
     torch.set_num_threads(config.trainer.threads)
     keep_freed_memory()
     let_cells_speak()
     device = choose_device(config.trainer.accelerator)
+    if (outcome := pass_over(config)) is not None:
+        return outcome
     try:
         prepared = prepare(config)
-    except UserError:
+    except (UserError, OutputLost):
         raise
-    except Exception as error:  # a plugin may raise anything
+    except PLUGIN_ERRORS as error:
         return write_record(record_without_data(config, device, started, error), config)
-    return _skip(prepared) or _train_and_record(prepared, device, started, begun)
+    if (outcome := _skip(config, prepared.identity)) is not None:
+        remember(prepared)
+        return outcome
+    return _train_and_record(prepared, device, started, observer or Observer())
 
 
-def _skip(prepared: Prepared) -> Outcome | None:
-    """The outcome of a run that is completed already, unless it is to be repeated."""
-    config, run_id = prepared.config, prepared.identity.run_id
-    folder, path = _places(prepared)
-    old = None if config.rerun else find_completed(folder.runs, path, run_id)
-    if old is None:
+def pass_over(config: Config) -> Outcome | None:
+    """The outcome of a run that is known to be completed, without its data or its model.
+
+    Args:
+        config: with all that can be left open still open.
+
+    Returns:
+        None if the run is to be repeated, or has to be prepared to say more.
+
+    Raises:
+        UserError: its device is not there.
+    """
+    identity = None if config.rerun else known_run(config)
+    if identity is None or _lacks_checkpoint(config, identity):
         return None
-    title = _title(prepared)
-    if config.train.keep_checkpoint and not folder.kept(run_id).exists():
+    return _skip(config, identity)
+
+
+def _skip(config: Config, identity: Identity) -> Outcome | None:
+    """The outcome of a run that is completed already, unless it is to be repeated."""
+    folder, path = _places(config, identity)
+    if config.rerun:
+        return None
+    run_id, title = identity.run_id, _title(config, identity)
+    old = find_completed(folder.runs, path, run_id)
+    if old is None:
+        return None if config.retry_failed else _skip_failed(path, title, run_id)
+    if _lacks_checkpoint(config, identity):
         say(f"{title}: completed before, but its checkpoint was not kept; runs again")
         return None
     line = f"skipped    {title}: already completed, see {path} (rerun=true)"
-    return Outcome("skipped", line, old.score("val"))
+    return Outcome("skipped", line, old.score("val"), run_id=run_id, record=str(path))
+
+
+def _skip_failed(path: Path, title: str, run_id: str) -> Outcome | None:
+    """The outcome of a run that failed before and is not to be tried again."""
+    old = read(path)
+    if not isinstance(old, Record):
+        return None
+    line = f"{old.status:<10} {title}: before, see {path} (retry_failed=true tries it again)"
+    return Outcome(old.status, line, run_id=run_id, record=str(path))
+
+
+def _lacks_checkpoint(config: Config, identity: Identity) -> bool:
+    kept = ResultsFolder(Path(config.results_dir)).kept(identity.run_id)
+    return config.train.keep_checkpoint and not kept.exists()
 
 
 def _train_and_record(
-    prepared: Prepared, device: torch.device, started: str, begun: Callable[[Record], None]
+    prepared: Prepared, device: torch.device, started: str, observer: Observer
 ) -> Outcome:
     """Trains, tests and writes the record."""
     config, identity = prepared.config, prepared.identity
-    folder, path = _places(prepared)
+    folder, path = _places(config, identity)
     require_writable(path.parent)
-    title = _title(prepared)
-    begun(record_of(config, identity, device, started, KilledError(), **_known(prepared)))
-    say(f"{title}  [{identity.run_id}]")
-    for note in dict.fromkeys(prepared.task.notes):
-        say(f"  {note}")
-    loggers = Loggers(config)
-    loggers.start(_info(prepared))
-    with own_folder(folder.unfinished(identity.run_id)) as unfinished:
+    remember(prepared)
+    title = _title(config, identity)
+    lease = take(folder.unfinished(identity.run_id), title, config.sweep)
+    if isinstance(lease, Owner):
+        return _busy(prepared, lease)
+    keep = True
+    try:
+        # Whoever had it may just have completed it.
+        if not _lacks_checkpoint(config, identity) and (outcome := _skip(config, identity)):
+            return outcome
+        begun = record_of(config, identity, device, started, KilledError(), **_known(prepared))
+        observer.begun(begun)
+        say(f"{title}  [{identity.run_id}]")
+        for note in dict.fromkeys(prepared.task.notes):
+            say(f"  {note}")
+        loggers = Loggers(config, _info(prepared))
+        kept = folder.kept(identity.run_id)
         training = Training(
-            config, prepared.task, prepared.model, device, loggers, title,
-            unfinished, kept=folder.kept(identity.run_id),
-        )  # fmt: skip
-        return _record(training, prepared, started)
+            config, prepared.task, prepared.model, device, loggers, title, lease, kept, observer
+        )
+        lease.report(training.state)
+        outcome = _record(training, prepared, started)
+        keep = False
+        return outcome
+    finally:
+        lease.release(keep)
 
 
 def _record(training: Training, prepared: Prepared, started: str) -> Outcome:
     """Lets a training run, and writes what comes of it."""
     config, identity, loggers = prepared.config, prepared.identity, training.loggers
-    folder, path = _places(prepared)
-    error: Exception | None = None
+    folder, path = _places(config, identity)
+    error: BaseException | None = None
+    cost, status = None, INTERRUPTED
     try:
         try:
             training.fit_and_test()
-        except Exception as caught:  # an error is a result: it goes into the record
+        except OutputLost:
+            raise
+        except PLUGIN_ERRORS as caught:  # an error is a result: it goes into the record
             error = caught
+        if not training.lease.held():
+            return _busy(prepared, None)
         record = record_of(
             config, identity, training.device, started, error,
             kernel=training.kernel,
             **_known(prepared),
             metrics={split: dict(found) for split, found in training.module.results.items()},
             curve=[dict(point) for point in training.recorder.curve],
-            cost=training.cost(),
+            cost=_cost(training, error),
             resumed_after=training.resumed_after,
             logger=loggers.entries,
         )  # fmt: skip
+        cost, status = record.cost, record.status
         outcome = write_record(record, config)
         if outcome.ok:
             _write_plots(training, folder, path)
     finally:
-        loggers.finish(training.module.results, completed=error is None)
-    return replace(outcome, offline=loggers.offline)
+        loggers.finish(training.module.results, cost, status)
+    return msgspec.structs.replace(outcome, offline=loggers.offline)
+
+
+def _cost(training: Training, error: BaseException | None) -> Cost | None:
+    """What a training cost; a model that broke it may break the counting too."""
+    try:
+        return training.cost()
+    except Exception:
+        if error is None:
+            raise
+        return None
+
+
+def _busy(prepared: Prepared, owner: Owner | None) -> Outcome:
+    """The outcome of a run that another process has."""
+    who = f"process {owner.pid} on {owner.node}" if owner else "another process"
+    title = _title(prepared.config, prepared.identity)
+    line = f"busy       {title}: {who} has it"
+    return Outcome("busy", line, run_id=prepared.identity.run_id)
 
 
 def _known(prepared: Prepared) -> dict[str, Any]:
@@ -129,9 +210,9 @@ def _known(prepared: Prepared) -> dict[str, Any]:
 
 def _info(prepared: Prepared) -> RunInfo:
     """What loggers show of a run."""
-    config = prepared.config
+    config, run_id = prepared.config, prepared.identity.run_id
     return RunInfo(
-        run_id=prepared.identity.run_id,
+        run_id=run_id,
         name=f"{config.cell['name']}/{config.seed}",
         task=config.task["name"],
         sweep=config.sweep,
@@ -141,6 +222,7 @@ def _info(prepared: Prepared) -> RunInfo:
             "seed": config.seed,
         },
         results_dir=Path(config.results_dir),
+        record=_places(config, prepared.identity)[1],
     )
 
 
@@ -153,14 +235,12 @@ def _write_plots(training: Training, folder: ResultsFolder, path: Path) -> None:
         complain(f"{path.stem}: not all plots were made: {first_line(error)}")
 
 
-def _title(prepared: Prepared) -> str:
-    config = prepared.config
-    return title_of(config.task["name"], prepared.identity.entry.label, config.seed)
+def _title(config: Config, identity: Identity) -> str:
+    return title_of(config.task["name"], identity.entry.label, config.seed)
 
 
-def _places(prepared: Prepared) -> tuple[ResultsFolder, Path]:
-    """The results folder, and the path of the run's record in it."""
-    config = prepared.config
+def _places(config: Config, identity: Identity) -> tuple[ResultsFolder, Path]:
+    """The results folder, and the path of a run's record in it."""
     folder = ResultsFolder(Path(config.results_dir))
-    record = folder.record(config.task["name"], config.cell["name"], prepared.identity.run_id)
+    record = folder.record(config.task["name"], config.cell["name"], identity.run_id)
     return folder, record

@@ -1,12 +1,13 @@
 """What a run's identity leaves out: the default that each option had when it was introduced.
 
 A line is written once and never edited, so that neither a new option nor a new default changes the
-`run_id` of what was run before. Options that change no result stand in `INDIFFERENT` instead.
+`run_id` of what was run before. Options that change no result, or that another option says too,
+stand in `INDIFFERENT` instead.
 """
 
 from typing import Any
 
-from recurbench.harness.config.budgets import BUDGETS
+from recurbench.harness.config.budgets import BUDGETS, LIMITS
 
 FIRST_DEFAULTS: dict[str, dict[str, Any]] = {
     "model": {
@@ -37,8 +38,12 @@ FIRST_DEFAULTS: dict[str, dict[str, Any]] = {
         "eval_every": 100,
         "patience": None,
         "gradient_clip": 1.0,
+        "max_tokens": None,
     },
     "budget": dict.fromkeys(BUDGETS),
 }
 
-INDIFFERENT: dict[str, frozenset[str]] = {"train": frozenset({"keep_checkpoint", "save_every"})}
+INDIFFERENT: dict[str, frozenset[str]] = {
+    "train": frozenset({"keep_checkpoint", "save_every"}),
+    "budget": frozenset(LIMITS),  # `train` has them too
+}

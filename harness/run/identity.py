@@ -25,7 +25,8 @@ class Identity:
         track: id and content of what must agree for runs to be comparable.
         entry: id and label of the cell with the knobs that were set.
         code: the versions of all code that determines the result.
-        sections: the resolved sections as plain values, without options that change no result.
+        sections: the resolved sections as plain values, without options that change no result; the
+            budget is whole, as it was asked for.
     """
 
     run_id: str
@@ -76,7 +77,8 @@ def identify(
         **{name: options[name] for name in ("model", "train", "budget")},
     )
     entry = Entry(id=digest([cell.name, own_cell]), label=_label(cell, own_cell))
-    sections = {"cell": config.cell, "task": config.task, **options}
+    budget = dataclasses.asdict(config.budget)
+    sections = {"cell": config.cell, "task": config.task, **options, "budget": budget}
     return Identity(digest(determining), track, entry, code, sections)
 
 

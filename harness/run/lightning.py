@@ -16,6 +16,7 @@ from pytorch_lightning.utilities import rank_zero
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from recurbench.harness.config.sections import Config
+from recurbench.harness.run.stopping import StoppedError
 
 PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed"}
 
@@ -78,7 +79,7 @@ def _honest_exits() -> Iterator[None]:
     try:
         yield
     except SIGTERMException:
-        raise SystemExit(128 + signal.SIGTERM) from None
+        raise StoppedError(signal.SIGTERM) from None
     except SystemExit as exit_:
         if not isinstance(exit_.__context__, KeyboardInterrupt):
             raise
@@ -98,7 +99,7 @@ def _quiet() -> Iterator[None]:
         for logger in loggers:
             logger.setLevel(logging.ERROR)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="pytorch_lightning")
+            warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):

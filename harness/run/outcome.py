@@ -1,7 +1,6 @@
 """How a run ended: its record, written, and the line that says it."""
 
 import traceback
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from recurbench.harness.errors import UserError
 from recurbench.harness.results.archive import find_completed
 from recurbench.harness.results.folder import ResultsFolder, make_writable
 from recurbench.harness.results.record import Failure, Record, Status, write
+from recurbench.harness.results.sweeps import Outcome
 from recurbench.harness.run.environment import describe_environment, machine_of
 from recurbench.harness.run.identity import Identity, identify
 from recurbench.harness.run.recorder import DivergedError
@@ -22,34 +22,12 @@ class KilledError(Exception):
     """The process of a run ended before the run did."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended, for the person who started it.
-
-    Attributes:
-        status: a record's status, `skipped`, or `refused` (nothing was written).
-        line: one line that says it.
-        val: the primary metric on validation, if the run completed.
-        offline: folder of the wandb run that waits to be uploaded, if there is one.
-    """
-
-    status: str
-    line: str
-    val: float | None = None
-    offline: str | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether there is a completed record."""
-        return self.status in ("completed", "skipped")
-
-
 def record_of(
     config: Config,
     identity: Identity,
     device: torch.device,
     started: str,
-    error: Exception | None,
+    error: BaseException | None,
     kernel: str | None = None,
     **reached: Any,
 ) -> Record:
@@ -97,7 +75,7 @@ def record_of(
 
 
 def record_without_data(
-    config: Config, device: torch.device, started: str, error: Exception
+    config: Config, device: torch.device, started: str, error: BaseException
 ) -> Record:
     """The record of a run that ended before its data was there, which is part of its identity."""
     identity = identify(config, None, machine_of(device, config.trainer))
@@ -122,9 +100,9 @@ def write_record(record: Record, config: Config) -> Outcome:
             raise UserError(f"{path}: {error.strerror}; the run has no record") from error
     elif record.status != "completed":
         line = f"skipped    {title}: completed by another process meanwhile, see {path}"
-        return Outcome("skipped", line, other.score("val"))
+        return Outcome("skipped", line, other.score("val"), run_id=record.run_id, record=str(path))
     line = f"{record.status:<10} {title}: {_result(record)}, {path}"
-    return Outcome(record.status, line, record.score("val"))
+    return Outcome(record.status, line, record.score("val"), run_id=record.run_id, record=str(path))
 
 
 def require_writable(folder: Path) -> None:
@@ -149,7 +127,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _status_of(error: Exception | None) -> Status:
+def _status_of(error: BaseException | None) -> Status:
     if error is None:
         return "completed"
     if isinstance(error, DivergedError):

@@ -10,6 +10,7 @@ from recurbench.harness.run.device import choose_device
 from recurbench.harness.run.environment import machine_of
 from recurbench.harness.run.identity import Identity, identify
 from recurbench.harness.run.module import higher_is_better
+from recurbench.harness.run.reads import Reads, noted_reads
 from recurbench.tasks.base import Task
 
 
@@ -20,6 +21,7 @@ class Prepared:
     Attributes:
         config: with all that was left open settled.
         references: the scores that the result is to be read against.
+        reads: the files that the data came from.
     """
 
     config: Config
@@ -28,6 +30,7 @@ class Prepared:
     identity: Identity
     primary: Primary
     references: dict[str, float]
+    reads: Reads
 
 
 def prepare(config: Config) -> Prepared:
@@ -36,9 +39,24 @@ def prepare(config: Config) -> Prepared:
     Raises:
         UserError: the configuration or the data cannot work.
     """
-    task = load_task(config)
+    with noted_reads() as reads:
+        task = load_task(config)
+        fingerprint = task.fingerprint()
     config, model = build_model(config, task)
     primary = Primary(name=task.primary, higher_is_better=higher_is_better(task))
+    identity = identity_of(config, fingerprint)
+    return Prepared(config, task, model, identity, primary, task.references(), reads)
+
+
+def identity_of(config: Config, fingerprint: str) -> Identity:
+    """The identity of a run on this machine.
+
+    Args:
+        config: with all that was left open settled, but for a hidden size that a budget solves.
+        fingerprint: of the data.
+
+    Raises:
+        UserError: the device is not there.
+    """
     machine = machine_of(choose_device(config.trainer.accelerator), config.trainer)
-    identity = identify(config, task.fingerprint(), machine)
-    return Prepared(config, task, model, identity, primary, task.references())
+    return identify(config, fingerprint, machine)

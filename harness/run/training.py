@@ -6,21 +6,24 @@ from pathlib import Path
 
 import torch
 from pytorch_lightning import Callback
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import EarlyStopping
 
 from recurbench.harness.config.sections import Config
 from recurbench.harness.model.sequence_model import SequenceModel
 from recurbench.harness.model.streams import seeded
-from recurbench.harness.results.folder import BEST
+from recurbench.harness.results.leases import PROGRESS, Lease
 from recurbench.harness.results.record import Cost
+from recurbench.harness.run.best import BestWeights
 from recurbench.harness.run.cost import PeakMemory, Stopwatch, model_cost
 from recurbench.harness.run.environment import describe_environment, kernel_of
 from recurbench.harness.run.lightning import make_trainer, tamed
 from recurbench.harness.run.loggers.together import Loggers
 from recurbench.harness.run.module import SequenceModule, higher_is_better
+from recurbench.harness.run.observer import Observer
 from recurbench.harness.run.recorder import Recorder
 from recurbench.harness.run.reporter import Reporter
-from recurbench.harness.run.resume import PROGRESS, Resumption
+from recurbench.harness.run.resume import Resumption
+from recurbench.harness.run.stopping import finishing_steps
 from recurbench.tasks.base import Task
 
 
@@ -30,8 +33,9 @@ class Training:
 
     Attributes:
         title: the run in a few words.
-        unfinished: the folder of what is saved on the way.
+        lease: the run's folder, for what is saved on the way.
         kept: where the checkpoint goes if it is to stay.
+        observer: is told how it goes.
         kernel: how the cells run.
         resumed_after: the step after which it resumed, if it had been interrupted.
     """
@@ -42,8 +46,9 @@ class Training:
     device: torch.device
     loggers: Loggers
     title: str
-    unfinished: Path
+    lease: Lease
     kept: Path
+    observer: Observer
 
     def __post_init__(self) -> None:
         self.module = SequenceModule(
@@ -59,59 +64,56 @@ class Training:
         """Fits, then evaluates the best checkpoint on `val`, `test` and further test splits.
 
         A training that was interrupted, by a person or a cluster, resumes where it was last saved.
-        Once it ends, what was saved is removed; the checkpoint stays if that is asked for.
+        The checkpoint stays if that is asked for.
         """
         if self.config.rerun:
-            _discard(self.unfinished)
+            (self.lease.folder / PROGRESS).unlink(missing_ok=True)
         try:
             with seeded(self.config.seed, "dropout"):
                 best = self.fit()
                 self.test(best)
-        except (KeyboardInterrupt, SystemExit):
-            if not (self.unfinished / PROGRESS).exists():
-                _discard(self.unfinished)
-            raise
         except Exception:
             self._discard_older()
-            _discard(self.unfinished)
             raise
         self._discard_older()
         if self.config.train.keep_checkpoint:
+            self.lease.require()
             self.kept.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(best, self.kept)
-        _discard(self.unfinished)
 
     def _discard_older(self) -> None:
         """Removes the checkpoint of a run that this one repeats; any other is another process's."""
         if self.config.rerun:
-            _discard(self.kept.parent)
+            shutil.rmtree(self.kept.parent, ignore_errors=True)
+
+    def state(self) -> str:
+        """How far it is, in a few words."""
+        return self.recorder.state()
 
     def fit(self) -> Path:
         """Trains up to a limit; gives the checkpoint that was best on `val`.
 
         Raises:
             DivergedError: a loss or gradient was not finite.
-            KeyboardInterrupt: the user pressed Ctrl-C.
+            StoppedError: the process was asked to stop; what was reached is saved.
         """
-        train, monitor = self.config.train, self.module.monitor
-        mode = "max" if higher_is_better(self.task) else "min"
-        best = ModelCheckpoint(
-            self.unfinished, Path(BEST).stem, monitor, mode=mode, save_weights_only=True
-        )
+        train, folder, better = self.config.train, self.lease.folder, higher_is_better(self.task)
+        best = BestWeights(folder, self.module.monitor, better)
         keepers: list[Callback] = [self.recorder, best]
         if train.patience is not None:
-            keepers.append(EarlyStopping(monitor, patience=train.patience, mode=mode))
-        file, weights = self.unfinished / PROGRESS, self.unfinished / BEST
+            mode = "max" if better else "min"
+            keepers.append(EarlyStopping(self.module.monitor, patience=train.patience, mode=mode))
         environment = describe_environment(self.device, self.config.trainer, self.kernel)
-        resumption = Resumption(file, weights, train.save_every, environment, keepers)
+        resumption = Resumption(
+            self.lease, train.save_every, train.eval_every, environment, keepers
+        )
         self.resumed_after = resumption.step or None
-        if self.resumed_after is None:
-            _discard(self.unfinished)
-        reporter = Reporter(train, self.recorder, self.title)
-        with tamed():
+        self.loggers.start(folder, resumes=resumption.step > 0)
+        reporter = Reporter(self.recorder, self.title, self.observer)
+        with tamed(), finishing_steps():
             # Before the recorder, whose clock stands still until it is told of the next step.
             callbacks = [resumption, *keepers, reporter]
-            trainer = make_trainer(self.config, self.device, self.unfinished, callbacks)
+            trainer = make_trainer(self.config, self.device, folder, callbacks)
             # Pass loaders: `fit(datamodule=...)` would set the data up again.
             batches = self.task.train_dataloader().since(resumption.step)
             trainer.fit(self.module, batches, self.task.val_dataloader())
@@ -124,7 +126,7 @@ class Training:
         self.module.splits = ["val", "test", *(f"test_{name}" for name in extra)]
         loaders = [self.task.val_dataloader(), self.task.test_dataloader(), *extra.values()]
         with tamed():
-            trainer = make_trainer(self.config, self.device, self.unfinished, callbacks=[])
+            trainer = make_trainer(self.config, self.device, self.lease.folder, callbacks=[])
             trainer.test(self.module, loaders, verbose=False)
 
     def cost(self) -> Cost:
@@ -150,7 +152,3 @@ def load_weights(model: SequenceModel, checkpoint: Path) -> None:
     """
     state = torch.load(checkpoint, weights_only=True, map_location="cpu")["state_dict"]
     model.load_state_dict({name.removeprefix("model."): value for name, value in state.items()})
-
-
-def _discard(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 What people import by hand comes straight from here, and is loaded when it is asked for:
 
+- `run` and `sweep`, which train as the command does;
 - `RecurrentCell` and `Task`, the contracts of a cell and of a task;
 - `check_cell` and `check_task`, the conformance suites;
 - `load_results` and `load_curves`, the runs of a folder and their learning curves as tables.
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from recurbench.cells.base import RecurrentCell
     from recurbench.harness.conformance import check_cell, check_task
     from recurbench.harness.results.frames import load_curves, load_results
+    from recurbench.harness.sweep.python import run, sweep
     from recurbench.tasks.base import Task
 
 __all__ = [
@@ -24,6 +26,8 @@ __all__ = [
     "check_task",
     "load_curves",
     "load_results",
+    "run",
+    "sweep",
 ]
 
 __version__ = "0.1.0"
@@ -35,6 +39,8 @@ HOMES = {  # where each name is defined
     "check_task": "recurbench.harness.conformance",
     "load_curves": "recurbench.harness.results.frames",
     "load_results": "recurbench.harness.results.frames",
+    "run": "recurbench.harness.sweep.python",
+    "sweep": "recurbench.harness.sweep.python",
 }
 
 

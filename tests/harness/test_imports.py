@@ -135,7 +135,8 @@ def test_the_harness_reaches_plugins_through_their_contract_alone(module):
 @parametrize("cells", "harness", "tasks")
 def test_what_is_imported_is_a_declared_dependency(module):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    requirements = [*project["dependencies"], *project["optional-dependencies"]["plot"]]
+    extras = project["optional-dependencies"]
+    requirements = [*project["dependencies"], *extras["plot"], *extras["optuna"]]
     declared = {requirement.partition(">")[0] for requirement in requirements}
     for package in third_party(MODULES[module]):
         assert DISTRIBUTIONS.get(package, package) in declared
@@ -171,8 +172,9 @@ def test_no_imports_run_in_a_circle(package):
 
 
 ROOMS = (
-    "cli", "commands", "run", "conformance", "model", "config", "results", "plugins", "console",
-    "errors",
+    "cli", "commands", "sweep", "tuning", "run", "conformance", "model", "config", "results",
+    "plugins",
+    "console", "errors",
 )  # fmt: skip
 """The harness's rooms and single files, from the door down."""
 

@@ -84,6 +84,7 @@ def make_record(
             train_seconds=seconds,
             tokens_per_second=100 * seconds,
             peak_memory_bytes=memory,
+            flops_per_token=250,
         ),
         "environment": Environment(
             recurbench="0.1.0",

@@ -6,8 +6,8 @@ import torch
 from rich.console import Console
 from rich.markup import escape
 
+from recurbench.harness.config.measures import state_size
 from recurbench.harness.console import as_override
-from recurbench.harness.model.sizes import state_size
 from recurbench.harness.plugins.registry import Plugin, registry
 
 

@@ -1,41 +1,26 @@
 """Refuses a command line with a job that cannot work, or hands it to Hydra."""
 
 import argparse
-import json
 import os
 import shlex
-import shutil
+import signal
 import sys
-from dataclasses import asdict, fields, is_dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
 import hydra
-import torch
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from recurbench.harness.config.compose import check_overrides, compose_jobs
+from recurbench.harness.commands.loaded.chosen import run_search, run_tuned
+from recurbench.harness.config.compose import check_overrides
 from recurbench.harness.config.overrides import readable
-from recurbench.harness.config.resolve import resolve
 from recurbench.harness.config.schema import Source, register
-from recurbench.harness.config.sections import Config
-from recurbench.harness.console import as_override, complain, say, speak_anywhere
-from recurbench.harness.errors import UserError, first_words, nearest
-from recurbench.harness.model.build import budgets_of, build_task, make_cell
-from recurbench.harness.plugins.errors import refusals_of
-from recurbench.harness.results.folder import ResultsFolder
-from recurbench.harness.run.device import choose_device
-from recurbench.harness.run.execute import execute
-from recurbench.harness.run.identity import identify
-from recurbench.harness.run.isolated import run_isolated
-from recurbench.harness.run.loggers.together import Loggers
-from recurbench.harness.run.outcome import Outcome, require_writable
-
-BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+from recurbench.harness.console import as_override, complain, say
+from recurbench.harness.errors import UserError, first_line, first_words, nearest
+from recurbench.harness.sweep.ending import say_ending
+from recurbench.harness.sweep.launching import run_job
+from recurbench.harness.sweep.local import begin_sweep, sweep_here
+from recurbench.harness.sweep.plan import Plan, plan
 
 INFORMATION = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 """What `--info` tells; all of it by default."""
@@ -62,114 +47,44 @@ def run_jobs(arguments: list[str]) -> int:
         return 0
     if flags.resolve or flags.package:
         raise UserError("--resolve and --package go with --cfg, as in --cfg job --package cell")
-    composed, multirun = compose_jobs(overrides, flags.multirun, source)
-    configs = [resolve(config) for config in composed]
-    for config in configs:
-        require_feasible(config)
-    if not multirun:
-        _hydra(flags, [], overrides)
-        return 0
-    require_distinct(configs)
-    sweep = configs[0].sweep or datetime.now(UTC).strftime("%Y-%m-%d_%H-%M-%S")
-    outcomes = _outcomes(configs[0].results_dir, sweep)
-    require_writable(outcomes.parent)
-    shutil.rmtree(outcomes, ignore_errors=True)  # of an earlier sweep of this name
-    say(f"sweep {sweep}" + (f": {len(configs)} runs" if len(configs) > 1 else ""))
-    multi = ["--multirun"] if flags.multirun else []
-    _hydra(flags, multi, [*overrides, f"sweep={as_override(sweep)}"])
-    return _summarise(sweep, outcomes, len(configs))
+    asked = plan(overrides, flags.multirun, source)
+    command = ["recurbench", "run", *arguments]
+    if asked.elsewhere:
+        return _sweep_by_hydra(asked, flags, overrides, command)
+    if asked.search is not None:
+        return run_search(asked.search, source, command)
+    if asked.tuned:
+        return run_tuned(asked.configs, command)
+    if asked.multirun or asked.first.run.timeout is not None:  # somebody has to watch it
+        return sweep_here(asked.configs, command, asked.whole)
+    _hydra(flags, [], overrides)
+    return 0
 
 
-def require_distinct(configs: list[Config]) -> None:
-    """Refuses a sweep over what is one for all its jobs, or makes no other run.
-
-    Raises:
-        UserError: names the option.
-    """
-    first = configs[0]
-    for name in ("results_dir", "sweep"):
-        if len({getattr(config, name) for config in configs}) > 1:
-            raise UserError(f"{name} is one for all jobs of a sweep; give it one value")
-    if first.sweep and (Path(first.sweep).is_absolute() or ".." in Path(first.sweep).parts):
-        raise UserError(f"sweep={first.sweep}: a sweep's name names a folder in its results")
-    seen: dict[tuple[str, str], Config] = {}
-    for config in configs:
-        machine = asdict(config.trainer)  # counts for runs that are limited by seconds
-        key = identify(config, None, machine).run_id, repr(config.task)
-        other = seen.setdefault(key, config)
-        for option in (f.name for f in fields(Config) if config is not other):
-            if getattr(config, option) != getattr(other, option):
-                raise UserError(
-                    f"the sweep varies {_differing(option, config, other)}, which makes no other "
-                    "run: it is neither part of what is run nor of its result; give it one value"
-                )
-
-
-def _differing(name: str, one: Config, other: Config) -> str:
-    """The option of a section that two configurations differ in, as `trainer.threads`."""
-    mine, theirs = (getattr(config, name) for config in (one, other))
-    if is_dataclass(mine):
-        mine, theirs = vars(mine), vars(theirs)
-    if not isinstance(mine, dict) or set(mine) != set(theirs):
-        return name
-    return next(f"{name}.{key}" for key in mine if mine[key] != theirs[key])
-
-
-def require_feasible(config: Config) -> None:
-    """Refuses what can be known to fail before any data is loaded.
-
-    Raises:
-        UserError: a knob, size, logger, device or folder cannot work.
-    """
-    choose_device(config.trainer.accelerator)
-    Loggers(config)
-    with refusals_of("task", config.task["name"]):
-        build_task(config)
-    if not budgets_of(config):
-        with refusals_of("cell", config.cell["name"]), torch.device("meta"):
-            make_cell(config, config.model.embedding_size, config.cell["hidden_size"])
-
-
-def run_job(composed: DictConfig) -> float | None:
-    """One job: in this process, or in one that a launcher started for a sweep.
-
-    Launchers with processes of their own lose all their jobs when one of these dies, so that each
-    job there is run in a further one. A sweep's job leaves its outcome in a file, which reaches the
-    sweep from any process; a single run ends the program with its exit code.
-
-    Returns:
-        The validation score, for sweepers that search by it.
-    """
-    speak_anywhere()
-    running = HydraConfig.get()
-    composed.study = composed.study or running.runtime.choices.get("experiment")
-    multirun = running.mode == RunMode.MULTIRUN
+def _sweep_by_hydra(
+    asked: Plan, flags: argparse.Namespace, overrides: list[str], command: list[str]
+) -> int:
+    """Sweeps by a launcher or a sweeper of Hydra's plugins."""
+    first = asked.first
+    if first.workers > 1:
+        raise UserError(
+            f"workers={first.workers}: launchers and sweepers of Hydra's say themselves how many "
+            "run at a time"
+        )
+    expected = None if asked.open_ended else len(asked.configs)
+    folder, _ = begin_sweep(first, expected, command)
+    number: int | None = None
     try:
-        config = resolve(composed)
-        if multirun and running.launcher._target_ != BASIC_LAUNCHER:
-            log = ResultsFolder(Path(config.results_dir)).job_log(composed.sweep, running.job.num)
-            outcome = run_isolated(config, log)
-        else:
-            outcome = execute(config)
-    except UserError as error:
-        outcome = Outcome("refused", str(error))
-    if multirun:
-        say(outcome.line)
-        file = _outcomes(composed.results_dir, composed.sweep) / f"{running.job.num}.json"
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(asdict(outcome)), encoding="utf-8")
-        except OSError as error:
-            complain(f"{file}: {error.strerror}")
-        return outcome.val
-    if outcome.status == "refused":
-        complain(outcome.line)
-        sys.exit(2)
-    say(outcome.line)
-    _say_how_to_sync([outcome])
-    if not outcome.ok:
-        sys.exit(1)
-    return outcome.val
+        name = f"sweep={as_override(folder.root.name)}"
+        _hydra(flags, ["--multirun"] if flags.multirun else [], [*overrides, name])
+    except KeyboardInterrupt:
+        number = signal.SIGINT
+    except Exception as error:  # what plugins raise about processes and jobs that were lost
+        complain(first_line(error))
+    finally:
+        folder.end()
+    outcomes = folder.outcomes().values()
+    return say_ending(folder.root.name, outcomes, expected, number, Path(first.results_dir))
 
 
 def _answer(flags: argparse.Namespace, job: list[str], overrides: list[str]) -> None:
@@ -196,34 +111,6 @@ def _hydra(flags: argparse.Namespace, asked: list[str], overrides: list[str]) ->
     hydra.main(version_base="1.3", config_path="pkg://recurbench.conf", config_name="config")(
         run_job
     )()
-
-
-def _outcomes(results_dir: str, sweep: str) -> Path:
-    """The folder where the jobs of a sweep leave their outcomes."""
-    return ResultsFolder(Path(results_dir)).outcomes(sweep)
-
-
-def _summarise(sweep: str, folder: Path, jobs: int) -> int:
-    """Prints how a sweep ended; 0 if all is well, 2 if every run was refused, else 1."""
-    files = sorted(folder.glob("*.json"), key=lambda file: int(file.stem))
-    outcomes = [Outcome(**json.loads(file.read_text(encoding="utf-8"))) for file in files]
-    bad = [outcome for outcome in outcomes if not outcome.ok]
-    missing = max(0, jobs - len(outcomes))
-    say(f"sweep {sweep}: {len(outcomes) - len(bad)} completed, {len(bad) + missing} not")
-    for outcome in bad:
-        say(f"  {outcome.line}")
-    if missing:
-        say(f"  {missing} left no outcome: their process was killed; run again for these")
-    _say_how_to_sync(outcomes)
-    if not bad and not missing:
-        return 0
-    return 2 if len(bad) == jobs and all(o.status == "refused" for o in bad) else 1
-
-
-def _say_how_to_sync(outcomes: list[Outcome]) -> None:
-    folders = sorted({str(Path(o.offline).parent) for o in outcomes if o.offline})
-    for folder in folders:
-        say(f"wandb was offline; upload with: wandb sync {shlex.quote(folder)}/offline-run-*")
 
 
 class _Flags(argparse.ArgumentParser):

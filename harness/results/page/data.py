@@ -34,8 +34,8 @@ LONGEST = 1000
 """Characters of a text, such as the options of a run; names are cut as everywhere."""
 
 COSTS = (
-    "parameters", "recurrent_parameters", "state_size", "train_seconds", "tokens_per_second",
-    "peak_memory_bytes",
+    "parameters", "recurrent_parameters", "state_size", "flops_per_token", "train_seconds",
+    "tokens_per_second", "peak_memory_bytes",
 )  # fmt: skip
 AS_THEY_ARE = (
     "cell", "hidden_size", "older", "rank", "ties", "val", "test", "interval", "seeds",
@@ -75,11 +75,7 @@ def clean(value: Any) -> Any:
 
 def _read(board: Board) -> tuple[Details, Curves, int]:
     """Details and curves of all runs that count, each file read once."""
-    chosen: dict[str, set[str]] = defaultdict(set)
-    for track in board.tracks:
-        for row in track.entries:
-            for run in row.runs:
-                chosen[run["record"]].add(run["run_id"])
+    chosen = board.files()
     points = points_for(sum(map(len, chosen.values())))
     details: Details = {}
     curves: Curves = {}

@@ -19,6 +19,7 @@ export const SIZES = [
   ["parameters", "parameters"],
   ["recurrent_parameters", "recurrent parameters"],
   ["state_size", "state size"],
+  ["flops_per_token", "FLOPs per token"],
   ["train_seconds", "seconds of training"],
   ["tokens_per_second", "tokens per second"],
   ["peak_memory_bytes", "peak memory in bytes"],
@@ -79,6 +80,7 @@ function columns(track) {
     numeric("hidden_size", "hidden", (row) => number(row.hidden_size, 9)),
     numeric("parameters", "parameters", (row) => number(row.parameters, 15)),
     numeric("state_size", "state", (row) => number(row.state_size, 15)),
+    numeric("flops_per_token", "FLOPs/token", (row) => number(row.flops_per_token, 15)),
     numeric(
       "train_seconds",
       "train time",

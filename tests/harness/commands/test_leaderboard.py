@@ -77,7 +77,7 @@ def test_a_filter_keeps_what_was_asked_for(
         (["--where", "seed=0", "--where", "seed=1"], "seed is asked for twice"),
         (["--where", "seed=0", "--task", "copying", "--where", "status=failed"], "no record has"),
         (["--sort", "tset"], "--sort tset: no such column; did you mean test?"),
-        (["--sort", "-"], "--sort : no such column (valid: cell, "),
+        (["--sort", "-"], "--sort : no such column (valid: FLOPs/token, cell, "),
         (["--sort", "rank"], "--sort rank: rows cannot be sorted by it"),
         (["--columns", "cell,tests"], "--columns tests: no such column; did you mean test?"),
         (["--columns", ""], "'' names nothing"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
 
 from recurbench.harness.commands.loaded.run import run_jobs as run
 from recurbench.harness.errors import UserError
@@ -96,21 +97,6 @@ def test_a_wrong_job_in_the_middle_is_refused_before_the_first_runs(
     assert list(workplace.iterdir()) == []
 
 
-def test_a_job_whose_process_was_killed_is_noticed(
-    small: list, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    from recurbench.harness.commands.loaded import run as commands
-
-    write = Path.write_text
-
-    def lose_the_first(path: Path, text: str, **how: str) -> int:
-        return 0 if path.name == "0.json" else write(path, text, **how)
-
-    monkeypatch.setattr(commands.Path, "write_text", lose_the_first)
-    assert run(["-m", "seed=0,1", *small]) == 1
-    assert "1 left no outcome" in capsys.readouterr().out
-
-
 def test_a_folder_of_ones_own_presets_joins_by_the_search_path(
     small: list, tmp_path_factory: pytest.TempPathFactory, read_records: Callable
 ) -> None:
@@ -126,6 +112,15 @@ def test_a_sweep_has_the_name_that_is_given_to_it(small: list, workplace: Path) 
     run(["-m", "seed=0", "sweep=mine", *small])
     (file,) = (workplace / "results/sweeps/mine/outcomes").iterdir()
     assert Outcome(**json.loads(file.read_text())).ok
+
+
+def test_hydras_configuration_of_a_sweep_is_where_hydra_leaves_it(
+    small: list, workplace: Path
+) -> None:
+    run(["-m", "seed=0", "sweep=mine", *small])
+    assert OmegaConf.load("results/sweeps/mine/multirun.yaml").train.max_steps == 3
+    run(["-m", "seed=0", "hydra.sweep.dir=elsewhere", *small])
+    assert OmegaConf.load("elsewhere/multirun.yaml").hydra.sweep.dir == "elsewhere"
 
 
 @pytest.mark.parametrize("question", [["--cfg", "job"], ["--cfg", "all"]])

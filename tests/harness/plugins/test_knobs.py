@@ -23,7 +23,7 @@ from plugins_kit import CELL, CELL_LINE, cell, only_error  # noqa: F401
         ("window: list[int] = ['a']", "default ['a'] is not of its type list[int]", "change one"),
         ("window: Literal['a', 'b'] = 'c'", "default 'c' is not of its type a|b", "change one"),
         ("x: int = 3, **knobs: int", "'knobs': name each knob", "instead of using * or **"),
-        ("name: str = 'x'", "'name': rename it", "`name` is the plugin's own"),
+        ("name: str = 'x'", "'name': rename it", "it is the plugin's own"),
     ],
 )
 def test_a_knob_against_the_contract_is_refused_with_place_and_remedy(

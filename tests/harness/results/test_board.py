@@ -121,3 +121,9 @@ def test_a_study_that_is_asked_for_is_summarised_over_its_tracks_alone():
     (study,) = build_board(runs, studies=["a"]).studies
     assert (study.name, len(study.scales)) == ("a", 2)
     assert build_board(runs).studies == []
+
+
+def test_an_option_that_is_off_and_unknown_to_older_records_tells_no_tracks_apart():
+    newer = {"max_steps": 10, "max_seconds": None, "max_tokens": None}
+    old, new = on_track({"name": "parity"}), on_track({"name": "parity"}, data="e", train=newer)
+    assert sorted(titles(build_board([old, new]))) == ["parity data=d", "parity data=e"]

@@ -19,6 +19,7 @@ from recurbench.harness.results.record import (
     Failure,
     Record,
     decode,
+    encode,
     read,
     write,
     write_whole,
@@ -244,3 +245,13 @@ def test_what_is_written_follows_links_and_goes_into_pipes(tmp_path):
     assert os.read(reader, 99) == b"through"
     os.close(reader)
     assert pipe.is_fifo()
+
+
+def test_a_record_from_before_flops_were_counted_is_read_and_stays_as_it_is() -> None:
+    older = json.loads(encode(make_record()))
+    del older["cost"]["flops_per_token"]
+    content = json.dumps(older, separators=(",", ":")).encode()
+    record = decode(content, "old.json")
+    assert isinstance(record, Record)
+    assert record.cost.flops_per_token is None
+    assert encode(record) == content

@@ -84,6 +84,7 @@ def test_where_lower_is_better_all_is_turned_round() -> None:
         ("state", "7"),
         ("recurrent", "100"),
         ("memory", "1,000 B"),
+        ("FLOPs/token", "250"),
     ],
 )
 def test_a_row_shows_an_entrys(heading: str, text: str) -> None:
@@ -141,6 +142,12 @@ CAPTIONS = {
     ],
     "* tuned with more trials than other entries": [
         make_run(), make_run(optimizer=SGD), make_run("lstm"),
+    ],
+    "equal tuning: every entry had the same 2 trials": [
+        make_run(cell, optimizer=trial) for cell in ("gru", "lstm") for trial in (ADAM, SGD)
+    ],
+    "unequal tuning: as many trials for each entry, but not the same ones": [
+        make_run("gru", optimizer=ADAM), make_run("lstm", optimizer=SGD),
     ],
     "older code: newer code has been run since; not ranked": [
         make_run(code=(1, "1", "1")),

@@ -179,7 +179,7 @@ def test_costs_are_those_of_the_chosen_trial_times_as_means_memory_at_its_peak()
     )
     assert (entry.train_seconds, entry.tokens_per_second) == (3.0, 300.0)
     assert entry.peak_memory_bytes == 30
-    assert (entry.parameters, entry.state_size) == (123, 7)
+    assert (entry.parameters, entry.state_size, entry.flops_per_token) == (123, 7, 250)
 
 
 @pytest.mark.parametrize("status", ["diverged", "failed", "out_of_memory", "timed_out"])

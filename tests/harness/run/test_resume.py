@@ -14,10 +14,9 @@ import pytest
 import torch
 
 from recurbench.harness.cli import main
+from recurbench.harness.results.leases import PROGRESS
 from recurbench.harness.run.execute import execute
-from recurbench.harness.run.outcome import Outcome
-from recurbench.harness.run.recorder import Recorder
-from recurbench.harness.run.resume import PROGRESS, own_folder
+from recurbench.harness.run.saving import load, save
 
 SHORT = [
     "train.max_steps=11", "train.eval_every=3", "train.batch_size=4", "train.save_every=0",
@@ -43,26 +42,6 @@ VARIED = {
         "task=digits", "cell=lstm", "model.bidirectional=true", "model.readout=attention",
     ],
 }  # fmt: skip
-
-
-@pytest.fixture
-def cut_off(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Outcome], int], None]:
-    """Runs something and interrupts it after a step."""
-
-    def run(go: Callable[[], Outcome], step: int) -> None:
-        undisturbed = Recorder.on_train_batch_end
-
-        def disturbed(self: Recorder, trainer: Any, *rest: Any) -> None:
-            undisturbed(self, trainer, *rest)
-            if self.step(trainer) == step:
-                raise KeyboardInterrupt
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Recorder, "on_train_batch_end", disturbed)
-            with pytest.raises(KeyboardInterrupt):
-                go()
-
-    return run
 
 
 def lasting(record: dict) -> dict:
@@ -111,8 +90,18 @@ def progress(config: Any, cut_off: Callable, workplace: Path) -> Path:
     return path
 
 
-def damage(content: dict, path: Path) -> None:
+def cut_short(content: dict, path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
+
+
+def change_a_byte(content: dict, path: Path) -> None:
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    path.write_bytes(damaged)
+
+
+def fill_with_something_else(content: dict, path: Path) -> None:
+    torch.save({"some": "thing"}, path)
 
 
 def empty(content: dict, path: Path) -> None:
@@ -122,7 +111,7 @@ def empty(content: dict, path: Path) -> None:
 def make_with_another(name: str, value: object) -> Callable[[dict, Path], None]:
     def change(content: dict, path: Path) -> None:
         content["made_with"][name] = value
-        torch.save(content, path)
+        save(content, path)
 
     return change
 
@@ -130,8 +119,10 @@ def make_with_another(name: str, value: object) -> Callable[[dict, Path], None]:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (damage, "cannot be read"),
-        (empty, "cannot be read"),
+        (cut_short, "is damaged"),
+        (change_a_byte, "is damaged"),
+        (empty, "is damaged"),
+        (fill_with_something_else, "is damaged"),
         (make_with_another("torch", "1.0"), f"torch was 1.0 and is {torch.__version__}"),
         (make_with_another("device", "cuda"), "device was cuda and is cpu"),
         (make_with_another("source", "abc"), "source was abc and is "),
@@ -141,7 +132,7 @@ def test_what_cannot_be_continued_is_said_and_starts_anew(
     change: Callable, said: str, config: Any, progress: Path, read_records: Callable,
     capsys: pytest.CaptureFixture,
 ) -> None:  # fmt: skip
-    change(torch.load(progress, weights_only=True), progress)
+    change(load(progress), progress)
     capsys.readouterr()
     assert execute(config).ok
     output = capsys.readouterr()
@@ -178,7 +169,7 @@ def test_without_saving_nothing_is_left(
 ) -> None:
     config = configure("logger=none", *VARIED["copying"], *SHORT, "train.save_every=null")
     cut_off(lambda: execute(config), 5)
-    assert [path for path in workplace.rglob("*") if path.is_file()] == []
+    assert {path.name for path in workplace.rglob("*") if path.is_file()} <= {"known.sqlite"}
 
 
 def test_a_run_that_fails_leaves_nothing_to_go_on_with(
@@ -209,7 +200,7 @@ def test_a_full_disk_does_not_end_the_run(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("recurbench.harness.run.resume._write", full)
+    monkeypatch.setattr("recurbench.harness.run.resume.save", full)
     assert execute(config).ok
     (line,) = capsys.readouterr().err.splitlines()
     assert "No space left on device; an interrupted run will have to start anew" in line
@@ -255,39 +246,41 @@ def test_a_killed_program_goes_on_by_the_same_command(
     assert f"resumed after step {record['resumed_after']}" in capsys.readouterr().out
 
 
-def test_two_programs_with_one_run_end_well_and_a_killed_third_is_resumed(workplace: Path) -> None:
-    def start(words: str) -> subprocess.Popen[str]:
-        """Stops as soon as it says some words, so that the others find it alive."""
-        process = subprocess.Popen(PROGRAM, stdout=subprocess.PIPE, text=True)
-        assert process.stdout
-        assert any(words in line for line in process.stdout)
-        process.send_signal(signal.SIGSTOP)
-        return process
-
-    with start("step 40/") as killed, start("step 20/") as first:  # in another folder
-        killed.kill()
-        killed.wait()
-        with start("resumes after step ") as second:  # in the folder of the killed one
-            for process in (second, first):
-                process.send_signal(signal.SIGCONT)
-                process.communicate()
-                assert process.returncode == 0
+def test_of_two_programs_with_one_run_the_second_waits_for_the_first(workplace: Path) -> None:
+    with subprocess.Popen(PROGRAM, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout
+        assert any("step 20/" in line for line in first.stdout)
+        first.send_signal(signal.SIGSTOP)  # alive, and in nobody's way
+        with subprocess.Popen(PROGRAM, stdout=subprocess.PIPE, text=True) as second:
+            assert second.stdout
+            assert any("waits for it" in line for line in second.stdout)
+            first.send_signal(signal.SIGCONT)
+            assert sum(line.startswith("skipped") for line in second.stdout) == 1
+        first.communicate()
+    assert (first.returncode, second.returncode) == (0, 0)
     (path,) = (workplace / "results/runs").rglob("*.json")
     assert json.loads(path.read_text())["status"] == "completed"
     assert list((workplace / "results/unfinished").iterdir()) == []
 
 
-def test_a_folder_goes_to_one_at_a_time_and_the_one_saved_last_first(tmp_path: Path) -> None:
-    run = tmp_path / "unfinished" / "abc"
-    with own_folder(run) as first, own_folder(run) as second, own_folder(run) as third:
-        assert len({first, second, third}) == 3
-        assert first == run
-        for place, time in ((first, 1), (second, 3), (third, 2)):
-            place.mkdir()
-            (place / PROGRESS).touch()
-            os.utime(place / PROGRESS, (time, time))
-        with own_folder(run) as fourth:
-            assert fourth not in (first, second, third)
-        assert all(place.exists() for place in (first, second, third)), "they are in use"
-    with own_folder(run) as again:
-        assert again == first, "the others went with the end of the last one"
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP"])
+def test_a_signal_saves_the_step_and_the_same_command_goes_on_from_there(
+    name: str, workplace: Path, configure: Callable, read_records: Callable
+) -> None:
+    number = getattr(signal, name)
+    command = [*PROGRAM, "train.save_every=3600"]
+    with subprocess.Popen(command, stdout=-1, stderr=-1, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        assert any("step 40/" in line for line in process.stdout)
+        process.send_signal(number)
+        assert f"stopped by {name}; the same command goes on" in process.stderr.read()
+    assert process.returncode == 128 + number
+    assert execute(configure(*command[4:])).ok
+    (record,) = read_records()
+    assert 40 <= record["resumed_after"] < 200
+    (path,) = (workplace / "results/runs").rglob("*.json")
+    path.unlink()
+    assert execute(configure(*command[4:])).ok
+    (undisturbed,) = read_records()
+    assert lasting(record) == lasting(undisturbed)

@@ -177,7 +177,7 @@ def test_an_interrupted_run_leaves_neither_record_nor_checkpoint(
         after = signal.getsignal(signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, before)
-    assert [path for path in workplace.rglob("*") if path.is_file()] == []
+    assert {path.name for path in workplace.rglob("*") if path.is_file()} <= {"known.sqlite"}
     assert after == signal.default_int_handler, "a second Ctrl-C must still work"
 
 

@@ -141,7 +141,7 @@ def test_the_command_runs_the_trials_and_those_beyond(
     first = capsys.readouterr().out
     assert "tuning: 4 runs" in first
     assert "2 runs beyond" in first
-    assert "tuning: 6 completed, 0 not" in first
+    assert ": 6 completed, 0 not" in first
     assert main(command) == 0
     assert capsys.readouterr().out.count("skipped ") == 6
     assert main(["run", "tuning=grid", *TINY]) == 2

@@ -1,5 +1,6 @@
 """A search resumes where it was stopped, follows the metric's direction and survives failures."""
 
+import signal
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -8,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from recurbench.harness.cli import main
-from recurbench.harness.commands.loaded import chosen
-from recurbench.harness.run.execute import execute
+from recurbench.harness.results.sweeps import Outcome, SweepFolder
+from recurbench.harness.sweep import local
 
 optuna = pytest.importorskip("optuna")
 
@@ -42,15 +43,15 @@ def study() -> "optuna.Study":
 def stop_after(monkeypatch: pytest.MonkeyPatch, runs: int | None) -> list[str]:
     """Lets so many runs end before Ctrl-C; gives the statuses of the runs that ended."""
     ended: list[str] = []
+    keep = local.keep
 
-    def stopping(config):
-        if len(ended) == runs:
-            raise KeyboardInterrupt
-        outcome = execute(config)
+    def stopping(folder: SweepFolder, number: int, outcome: Outcome) -> None:
+        keep(folder, number, outcome)
         ended.append(outcome.status)
-        return outcome
+        if len(ended) == runs:
+            signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(chosen, "execute", stopping)
+    monkeypatch.setattr(local, "keep", stopping)
     return ended
 
 
