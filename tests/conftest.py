@@ -4,6 +4,7 @@ import copy
 import gc
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,9 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 
 from recurbench.harness.plugins.registry import registry
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""A shell that started the tests in the background has made them ignore Ctrl-C."""
 
 SMALL = [
     "logger=none",

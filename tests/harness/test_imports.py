@@ -136,7 +136,8 @@ def test_the_harness_reaches_plugins_through_their_contract_alone(module):
 def test_what_is_imported_is_a_declared_dependency(module):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    requirements = [*project["dependencies"], *extras["plot"], *extras["optuna"]]
+    optional = ("mlflow", "optuna", "plot")
+    requirements = [*project["dependencies"], *(line for name in optional for line in extras[name])]
     declared = {requirement.partition(">")[0] for requirement in requirements}
     for package in third_party(MODULES[module]):
         assert DISTRIBUTIONS.get(package, package) in declared
