@@ -1,6 +1,7 @@
-"""Where everything lies in a results folder."""
+"""Where everything lies in a results folder, and in the user's cache."""
 
 import hashlib
+import os
 import re
 import tempfile
 from dataclasses import dataclass
@@ -74,6 +75,15 @@ class ResultsFolder:
     def search(self, name: str) -> Path:
         """The database of a search's trials."""
         return self.root / "searches" / f"{safe_name(name)}.sqlite"
+
+
+def user_cache() -> Path | None:
+    """Our folder in the user's cache; None where there is no home."""
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:
+        return None
+    return cache / "recurbench"
 
 
 def safe_name(name: str) -> str:

@@ -18,6 +18,7 @@ import msgspec
 from recurbench.harness.results import record as records
 from recurbench.harness.results import runs as parts
 from recurbench.harness.results.archive import ENDING, read_file, walk
+from recurbench.harness.results.folder import user_cache
 from recurbench.harness.results.marks import Mark, is_fresh, mark_of
 from recurbench.harness.results.record import Cost, Damaged, Scores, Status
 from recurbench.harness.results.runs import Run, Setting, run_of
@@ -79,12 +80,9 @@ def uncollected() -> Iterator[None]:
 
 def place_of(folder: Path) -> Path | None:
     """The file of a folder's index in the user's cache; None where there is no home."""
-    try:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    except RuntimeError:
-        return None
+    cache = user_cache()
     name = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:16]
-    return cache / "recurbench" / "index" / f"{name}.sqlite"
+    return cache and cache / "index" / f"{name}.sqlite"
 
 
 class Index:

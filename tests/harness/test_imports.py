@@ -44,6 +44,7 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "annotated_types": "annotated-types",
     "hydra": "hydra-core",
+    "mlflow": "mlflow-skinny",
     "pytorch_lightning": "pytorch-lightning",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
@@ -268,3 +269,9 @@ def test_a_list_of_runs_loads_nothing_heavy(results, form):
 @pytest.mark.parametrize("run_id", ["ab12", "cd"])
 def test_showing_a_run_loads_nothing_heavy(results, run_id):
     assert loaded_heavies(command(["show", run_id, "--results", str(results)])) == []
+
+
+def test_a_list_loads_nothing_heavy_once_the_plugins_were_asked(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert "torch" in loaded_heavies(command(["list"]))
+    assert loaded_heavies(command(["list"])) == []

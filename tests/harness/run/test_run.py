@@ -173,7 +173,9 @@ def test_an_interrupted_run_leaves_neither_record_nor_checkpoint(
     with pytest.raises(KeyboardInterrupt):
         execute(configure(*small))
     assert {path.name for path in workplace.rglob("*") if path.is_file()} <= {"known.sqlite"}
-    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler, "a second Ctrl-C must still work"
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler, (
+        "a second Ctrl-C must still work"
+    )
 
 
 def test_test_scores_come_from_the_checkpoint_that_was_best_on_val(

@@ -60,7 +60,11 @@ def test_who_stops_listening_ends_the_sweep_and_may_go_on(read_records: Callable
         (recurbench.run, ["experiment=demo"], "call recurbench.sweep"),
         (recurbench.run, ["workers=2"], "workers is of sweeps"),
         (recurbench.sweep, ["cell=gru,lstmm"], "did you mean lstm"),
-        (recurbench.sweep, ["hydra/launcher=joblib"], "launchers of Hydra's need `recurbench run -m`"),
+        (
+            recurbench.sweep,
+            ["hydra/launcher=joblib"],
+            "launchers of Hydra's need `recurbench run -m`",
+        ),
         (recurbench.sweep, ["task=language", "model.bidirectional=true"], "predicts the next"),
     ],
 )
