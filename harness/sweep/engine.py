@@ -30,32 +30,34 @@ class Engine:
     or has no owner any more.
 
     Args:
-        jobs: in the order in which they start.
-        workers: how many run at a time.
         stop: asks the engine to stop; no more jobs are started, and those under way save.
         view: is shown what happens.
+        workers: how many run at a time.
         max_failures: after so many that did not complete it stops by itself.
+
+    Attributes:
+        failures_left: of these; None without a limit.
     """
 
     def __init__(
-        self,
-        jobs: Iterable[Job],
-        workers: int,
-        stop: Stop,
-        view: View,
-        max_failures: int | None = None,
+        self, stop: Stop, view: View, workers: int = 1, max_failures: int | None = None
     ) -> None:
-        self._waiting = deque(jobs)
+        self.failures_left = max_failures
+        self._waiting: deque[Job] = deque()
         self._busy: dict[int, tuple[Job, Path]] = {}
         self._passed: list[tuple[Job, Outcome]] = []
         self._running: dict[int, tuple[Job, IsolatedRun]] = {}
         self._shares = shares(workers)
         self._stop, self._view = stop, view
         self._told = 0
-        self._failures_left = max_failures
 
-    def outcomes(self) -> Generator[tuple[Job, Outcome]]:
-        """The jobs in the order in which they end; when it stops early, fewer than all."""
+    def outcomes(self, jobs: Iterable[Job]) -> Generator[tuple[Job, Outcome]]:
+        """The jobs in the order in which they end; when it stops early, fewer than all.
+
+        Args:
+            jobs: in the order in which they start.
+        """
+        self._waiting.extend(jobs)
         try:
             while self._running or (not self._stopping and (self._waiting or self._busy)):
                 self._start()
@@ -70,7 +72,7 @@ class Engine:
 
     @property
     def _stopping(self) -> bool:
-        return self._stop.number is not None or self._failures_left == 0
+        return self._stop.number is not None or self.failures_left == 0
 
     def _start(self) -> None:
         """Gives every worker that has nothing to do a job."""
@@ -136,8 +138,8 @@ class Engine:
                 continue
             if outcome.status == "interrupted":
                 outcome = Outcome("interrupted", f"interrupted {job.title}")
-            if self._failures_left and not outcome.ok and outcome.status != "interrupted":
-                self._failures_left -= 1
+            if self.failures_left and not outcome.ok and outcome.status != "interrupted":
+                self.failures_left -= 1
             self._view.ended(worker, outcome)
             yield job, outcome
 

@@ -73,8 +73,8 @@ def run_of_sweep(composed: DictConfig, folder: SweepFolder, number: int) -> floa
         config = resolve(composed)
         _refuse_after_failures(config, folder)
         with stop_by_signals() as stop:
-            engine = Engine([Job(number, config, folder.log(number))], 1, stop, View())
-            outcomes = [outcome for _, outcome in engine.outcomes()]
+            jobs = [Job(number, config, folder.log(number))]
+            outcomes = [outcome for _, outcome in Engine(stop, View()).outcomes(jobs)]
         if stop.number is not None and not any(outcome.ok for outcome in outcomes):
             leave(stop.number)
         (outcome,) = outcomes

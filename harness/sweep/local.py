@@ -14,8 +14,8 @@ from recurbench.harness.run.outcome import require_writable
 from recurbench.harness.sweep.ending import say_ending
 from recurbench.harness.sweep.engine import Engine
 from recurbench.harness.sweep.jobs import Job
-from recurbench.harness.sweep.stop import Stop, stop_by_signals
-from recurbench.harness.sweep.view import View, view_of
+from recurbench.harness.sweep.stop import stop_by_signals
+from recurbench.harness.sweep.view import view_of
 
 
 class StoppedEarlyError(Exception):
@@ -43,6 +43,7 @@ class LocalSweep:
         self._config, self._jobs = config, jobs
         self._folder, self._name = begin_sweep(config, jobs, command)
         self._started = 0
+        self._failures_left = config.max_failures
         self.outcomes: list[Outcome] = []
         self._open = ExitStack()
 
@@ -66,13 +67,13 @@ class LocalSweep:
         """
         found = {}
         first, self._started = self._started, self._started + len(configs)
-        with closing(
-            run_all(configs, first, self._folder, self._name, self._stop, self._view)
-        ) as run:
+        engine = Engine(self._stop, self._view, self._config.workers, self._failures_left)
+        with closing(run_all(engine, configs, first, self._folder, self._name)) as run:
             for job, outcome in run:
                 self.outcomes.append(outcome)
                 if outcome.status != "interrupted":
                     found[job.number - first] = outcome
+        self._failures_left = engine.failures_left
         if len(found) < len(configs):
             raise StoppedEarlyError
         return [found[number] for number in range(len(configs))]
@@ -137,26 +138,22 @@ def begin_sweep(
 
 
 def run_all(
-    configs: Sequence[Config], first: int, folder: SweepFolder, name: str, stop: Stop, view: View
+    engine: Engine, configs: Sequence[Config], first: int, folder: SweepFolder, name: str
 ) -> Generator[tuple[Job, Outcome]]:
     """Runs jobs of a sweep, whose outcomes are kept in its folder.
 
     Args:
+        engine: runs them.
         configs: of the jobs.
         first: the number of the first one.
         folder: the sweep's.
         name: the sweep's, which its runs are told.
-        stop: ends it early.
-        view: is shown what happens.
     """
-    if not configs:
-        return
     jobs = []
     for number, config in enumerate(configs, first):
         config.sweep = name
         jobs.append(Job(number, config, folder.log(number)))
-    engine = Engine(jobs, configs[0].workers, stop, view, configs[0].max_failures)
-    with closing(engine.outcomes()) as outcomes:
+    with closing(engine.outcomes(jobs)) as outcomes:
         for job, outcome in outcomes:
             keep(folder, job.number, outcome)
             yield job, outcome

@@ -15,6 +15,7 @@ from recurbench.harness.results.record import Record, read
 from recurbench.harness.results.sweeps import Outcome
 from recurbench.harness.run.stopping import StoppedError
 from recurbench.harness.sweep.alone import run_alone
+from recurbench.harness.sweep.engine import Engine
 from recurbench.harness.sweep.local import begin_sweep, run_all
 from recurbench.harness.sweep.plan import plan
 from recurbench.harness.sweep.stop import Stop
@@ -91,7 +92,9 @@ def _records(configs: list[Config]) -> Iterator[Record]:
     with ExitStack() as opened:
         opened.callback(folder.end)
         stop = opened.enter_context(closing(Stop()))
-        ended = opened.enter_context(closing(run_all(configs, 0, folder, name, stop, SilentView())))
+        first = configs[0]
+        engine = Engine(stop, SilentView(), first.workers, first.max_failures)
+        ended = opened.enter_context(closing(run_all(engine, configs, 0, folder, name)))
         for job, outcome in ended:
             if outcome.record is None:
                 refused.append(f"{job.title}: {outcome.line}")

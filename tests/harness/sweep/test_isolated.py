@@ -22,7 +22,7 @@ def odd_run(odd_cell: Path, workplace: Path, small: list, configure: Callable) -
     def run(harm: str, *options: str) -> Outcome:
         config = configure("cell=odd", f"cell.harm={harm}", "task=parity", *small, *options)
         jobs = [Job(0, config, workplace / "run.log")]
-        ((_, outcome),) = Engine(jobs, 1, Stop(), SilentView()).outcomes()
+        ((_, outcome),) = Engine(Stop(), SilentView()).outcomes(jobs)
         return outcome
 
     return run

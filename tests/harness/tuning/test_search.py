@@ -121,6 +121,8 @@ def test_a_search_whose_trials_all_fail_says_so(
     wild = ["optimizer=sgd", "optimizer.lr=interval(1e25,1e28)", "train.gradient_clip=null"]
     command = search(*TASKS["adding"], *wild, trials=3)
     command.remove(SPACE[0])
+    assert main([*command, "max_failures=2"]) == 1
+    assert [trial.state.name for trial in study().trials] == ["FAIL", "FAIL", "RUNNING"]
     assert main(command) == 1
     output = capsys.readouterr()
     assert "none of 3 trials completed" in output.out
