@@ -17,8 +17,9 @@ from hydra.core.plugins import Plugins
 
 from recurbench.harness.plugins.registry import registry
 
+# A shell that started the tests in the background has made them ignore the one, `nohup` the other.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-"""A shell that started the tests in the background has made them ignore Ctrl-C."""
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 SMALL = [
     "logger=none",

@@ -5,6 +5,7 @@ nobody would learn how they ended. What a user's plugins do when they are import
 process of a run.
 """
 
+import gc
 import signal
 from contextlib import suppress
 
@@ -20,3 +21,5 @@ for number in SIGNALS:
 for source in built_in():
     with suppress(PluginError):  # the run will say it
         source.load()
+gc.collect()
+gc.freeze()  # a run that looks for garbage would copy every page of what is imported
