@@ -11,6 +11,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from itertools import accumulate
 from pathlib import Path
 
 import msgspec
@@ -53,18 +54,18 @@ class _Flat(msgspec.Struct, array_like=True, gc=False):
     failure: str | None
 
 
-_FLATS = msgspec.json.Decoder(list[list[_Flat]])
-_SETTINGS = msgspec.json.Decoder(list[Setting])
+_FLATS = msgspec.json.Decoder(list[_Flat])
+_SETTING = msgspec.json.Decoder(Setting)
 
 
 def read_runs(folder: Path) -> Iterator[Run | Damaged]:
     """Reads what a board needs of every record below a folder, in the order of their paths."""
-    entries = list(walk(folder))
-    many = sum(_weight(entry) for entry in entries) >= MANY
+    paths = [entry.path for entry in walk(folder)]
+    many = any(total >= MANY for total in accumulate(map(_weight, paths)))
     index = Index(place_of(folder) if many else None)
     start = len(os.path.join(folder, ""))
-    for entry in entries:
-        yield from index.read(entry, os.fsencode(entry.path[start:]))
+    for path in paths:
+        yield from index.read(path, path[start:].encode(errors="surrogatepass"))
     index.save()
 
 
@@ -96,7 +97,7 @@ class Index:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._known: dict[bytes, tuple[Mark, list[_Flat]]] = {}
+        self._known: dict[bytes, tuple[Mark, bytes]] = {}
         self._read: dict[bytes, tuple[Mark, list[_Flat]]] = {}
         self._settings: dict[int, Setting] = {}
         self._ids: dict[bytes, int] = {}
@@ -110,31 +111,32 @@ class Index:
                 else:
                     _discard(path)
 
-    def read(self, entry: os.DirEntry[str], name: bytes) -> list[Run | Damaged]:
+    def read(self, path: str, name: bytes) -> list[Run | Damaged]:
         """The runs of a file or an archive, which is read only if it is not known.
 
         Args:
-            entry: the file.
+            path: of the file.
             name: its path in the folder.
         """
-        mark = mark_of(entry)
+        mark = mark_of(path)
         known = self._known.get(name)
         if known is not None and known[0] == mark:
             try:
-                runs: list[Run | Damaged] = [self._run(flat, entry.path) for flat in known[1]]
-            except KeyError:  # of a setting that is missing: the file is read
-                pass
+                flats = _FLATS.decode(known[1])
+                runs: list[Run | Damaged] = [self._run(flat, path) for flat in flats]
+            except (KeyError, TypeError, msgspec.DecodeError):
+                pass  # a setting is missing, or this is no list of runs: the file is read
             else:
                 del self._known[name]
                 return runs
         flats = []
         read: list[Run | Damaged] = []
-        for found in read_file(entry.path):
+        for found in read_file(path):
             if isinstance(found, Damaged):
                 read.append(found)
             else:
-                flats.append(self._flat(run_of(found, entry.path)))
-                read.append(self._run(flats[-1], entry.path))
+                flats.append(self._flat(run_of(found, path)))
+                read.append(self._run(flats[-1], path))
         # What is damaged is read again the next time, and named again.
         whole = len(flats) == len(read)
         if self._path is not None and whole and mark is not None and not is_fresh(mark):
@@ -156,15 +158,11 @@ class Index:
                 raise sqlite3.DatabaseError("of another version")
             settings = database.execute("SELECT id, content FROM settings").fetchall()
             files = database.execute("SELECT * FROM files").fetchall()
-        numbers = [number for number, _ in settings]
-        contents = [content for _, content in settings]
-        decoded = _SETTINGS.decode(_joined(contents))
-        flats = _FLATS.decode(_joined([row[-1] for row in files]))
-        self._settings = dict(zip(numbers, decoded, strict=True))
-        self._ids = dict(zip(contents, numbers, strict=True))
-        self._kept = set(numbers)
-        pairs = zip(files, flats, strict=True)
-        self._known = {row[0]: (row[1:4], found) for row, found in pairs}
+        known = {row[0]: (row[1:4], row[4]) for row in files}
+        self._settings = {number: _SETTING.decode(content) for number, content in settings}
+        self._ids = {content: number for number, content in settings}
+        self._kept = set(self._settings)
+        self._known = known
 
     def _write(self, database: sqlite3.Connection) -> None:
         database.execute("BEGIN IMMEDIATE")
@@ -228,14 +226,9 @@ def _discard(path: Path) -> None:
         path.unlink()
 
 
-def _joined(items: list[bytes]) -> bytes:
-    """JSON values as one list, which is decoded at once."""
-    return b"[" + b",".join(items) + b"]"
-
-
-def _weight(entry: os.DirEntry[str]) -> int:
+def _weight(path: str) -> int:
     """About how many records there are in a file."""
-    if not entry.name.endswith(ENDING):
+    if not path.endswith(ENDING):
         return 1
-    mark = mark_of(entry)
+    mark = mark_of(path)
     return mark[2] // PACKED if mark else 0

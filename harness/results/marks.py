@@ -10,10 +10,10 @@ Mark = tuple[int, int, int]
 """When the content of a file and its entry changed, in nanoseconds, and its size."""
 
 
-def mark_of(path: str | os.DirEntry[str]) -> Mark | None:
+def mark_of(path: str) -> Mark | None:
     """The mark of a file or folder; None if it cannot be looked at."""
     try:
-        found = path.stat() if isinstance(path, os.DirEntry) else os.stat(path)
+        found = os.stat(path)
     except (OSError, ValueError):  # ValueError: a name that no file can have
         return None
     return found.st_mtime_ns, found.st_ctime_ns, found.st_size

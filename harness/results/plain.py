@@ -23,6 +23,8 @@ def plain(text: str, longest: int = LONGEST) -> str:
     its code.
     """
     text = text if len(text) <= longest else f"{text[: longest - 3]}..."
+    if text.isascii() and text.isprintable():
+        return text  # as most are; signs are not looked at one by one
     return "".join(_shown(sign) for sign in text)
 
 

@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import groupby
 from statistics import fmean
 from typing import Any, Literal
 
@@ -21,21 +21,15 @@ class Trial:
         setting: the optimizer's options.
         runs: completed ones with finite scores, one a seed, in the order of seeds.
         failed: the runs of seeds of which none completed with finite scores.
+        val: mean validation score over its seeds; NaN without a run.
+        test: mean test score over its seeds; NaN without a run.
     """
 
     setting: dict[str, Any]
     runs: list[Run]
     failed: list[Run]
-
-    @cached_property
-    def val(self) -> float:
-        """Mean validation score over its seeds; NaN without a run."""
-        return _mean(self.runs, "val")
-
-    @cached_property
-    def test(self) -> float:
-        """Mean test score over its seeds; NaN without a run."""
-        return _mean(self.runs, "test")
+    val: float
+    test: float
 
 
 @dataclass(frozen=True)
@@ -51,25 +45,19 @@ class Counted:
     repeated: int
 
 
-def count(runs: Iterable[Run]) -> Counted:
+def count(runs: Collection[Run]) -> Counted:
     """Sorts runs by trial and takes one of each seed.
 
     Of several with one seed that which completed with finite scores wins, then the one that
     finished last, then the first by run id and place.
     """
-    by_trial: dict[str, dict[int, list[Run]]] = defaultdict(lambda: defaultdict(list))
+    by_trial: dict[str, dict[int, Run]] = defaultdict(dict)
     for run in runs:
-        by_trial[run.setting.trial][run.seed].append(run)
-    trials, repeated = [], 0
-    for by_seed in by_trial.values():
-        taken = [_preferred(by_seed[seed]) for seed in sorted(by_seed)]
-        repeated += sum(map(len, by_seed.values())) - len(taken)
-        scored: list[Run] = []
-        failed: list[Run] = []
-        for run in taken:
-            (scored if run.scored else failed).append(run)
-        trials.append(Trial(taken[0].setting.optimizer, scored, failed))
-    return Counted(sorted(trials, key=_order), repeated)
+        by_seed = by_trial[run.setting.trial]
+        other = by_seed.get(run.seed)
+        by_seed[run.seed] = run if other is None else _preferred((other, run))
+    trials = [_trial([by_seed[seed] for seed in sorted(by_seed)]) for by_seed in by_trial.values()]
+    return Counted(_in_order(trials), len(runs) - sum(map(len, by_trial.values())))
 
 
 def one_of_each_id(runs: Iterable[Run]) -> tuple[list[Run], list[tuple[Run, Run]]]:
@@ -80,8 +68,11 @@ def one_of_each_id(runs: Iterable[Run]) -> tuple[list[Run], list[tuple[Run, Run]
     Returns:
         The runs, and those that were left out, each with the one that counts.
     """
+    found = list(runs)
+    if len({run.run_id for run in found}) == len(found):
+        return found, []
     by_id: dict[str, list[Run]] = defaultdict(list)
-    for run in runs:
+    for run in found:
         by_id[run.run_id].append(run)
     kept, left_out = [], []
     for same in by_id.values():
@@ -153,9 +144,32 @@ def _preferred(same: Sequence[Run]) -> Run:
     return max(in_order, key=lambda run: (run.scored, run.finished))
 
 
-def _order(trial: Trial) -> tuple[float, str]:
+def _trial(runs: Sequence[Run]) -> Trial:
+    """The trial of runs with one optimizer setting, one a seed."""
+    scored: list[Run] = []
+    failed: list[Run] = []
+    for run in runs:
+        (scored if run.scored else failed).append(run)
+    setting = runs[0].setting.optimizer
+    return Trial(setting, scored, failed, _mean(scored, "val"), _mean(scored, "test"))
+
+
+def _in_order(trials: Iterable[Trial]) -> list[Trial]:
+    """By learning rate; the texts of all options are only made where rates are equal."""
+    found: list[Trial] = []
+    for _, equal in groupby(sorted(trials, key=_rate), _rate):
+        same = list(equal)
+        found += sorted(same, key=_text) if len(same) > 1 else same
+    return found
+
+
+def _rate(trial: Trial) -> float:
     rate = _number(trial, "lr")
-    return math.inf if rate is None else rate, repr(sorted(trial.setting.items()))
+    return math.inf if rate is None else rate
+
+
+def _text(trial: Trial) -> str:
+    return repr(sorted(trial.setting.items()))
 
 
 def _number(trial: Trial, option: str) -> float | None:
@@ -164,9 +178,10 @@ def _number(trial: Trial, option: str) -> float | None:
 
 
 def _without(trial: Trial, options: Collection[str]) -> dict[str, Any]:
-    return {name: value for name, value in trial.setting.items() if name not in options}
+    """The options of a trial with some of them blank, whatever they were."""
+    return trial.setting | dict.fromkeys(options)
 
 
 def _mean(runs: Sequence[Run], split: str) -> float:
-    scores = [score for run in runs if (score := run.score(split)) is not None]
+    scores = [score for run in runs if (score := run.scores[split]) is not None]
     return fmean(scores) if scores else math.nan

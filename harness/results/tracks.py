@@ -88,6 +88,7 @@ def _build_track(found: list[Run], paired: bool) -> Track:
     del settings["id"]
     known = (run for run in runs if run.setting.primary)
     latest = max(known, key=lambda run: (run.status == "completed", run.finished), default=None)
+    ranked = [group for group, row in zip(groups.values(), rows, strict=True) if _is_current(row)]
     entries = _ranked(rows, higher, paired=paired)
     machines = Counter(row.machine for row in entries if row.machine)
     return Track(
@@ -100,7 +101,7 @@ def _build_track(found: list[Run], paired: bool) -> Track:
         entries=entries,
         machines=sorted({run.setting.machine for run in runs}),
         machine=max(sorted(machines), key=machines.__getitem__, default=None),
-        equal_tuning=len({_trials_of(row) for row in entries if _is_current(row)}) <= 1,
+        equal_tuning=len(set(map(_trials_of, ranked))) <= 1,
         outdated=all(run.setting.code.protocol < PROTOCOL for run in runs),
         paired=paired,
         correlation=correlation([row.scores for row in entries if row.seeds and not row.older]),
@@ -113,9 +114,9 @@ def _is_current(row: Row) -> bool:
     return row.test is not None and not row.older
 
 
-def _trials_of(row: Row) -> frozenset[str]:
+def _trials_of(runs: list[Run]) -> frozenset[str]:
     """The optimizer settings that an entry was tried with, whatever came of them."""
-    return frozenset(repr(sorted(trial["setting"].items())) for trial in row.tried)
+    return frozenset(run.setting.trial for run in runs)
 
 
 def _usual_primary(runs: list[Run]) -> Primary | None:

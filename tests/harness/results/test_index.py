@@ -3,6 +3,7 @@
 import os
 import re
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,16 @@ def test_a_file_that_changed_came_or_went_is_noticed(folder, files_read):
     assert entries(place_of(folder), "files") == len(RECORDS) - 3
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are Unicode")
+def test_a_file_whose_name_is_no_text_is_known_too(folder, files_read):
+    write(folder / "d\udcffssel.json", make_record(seed=77))
+    first = list(read_runs(folder))
+    files_read.clear()
+    assert list(read_runs(folder)) == first
+    assert 77 in [run.seed for run in first]
+    assert files_read == []
+
+
 def test_a_record_of_the_same_size_and_time_is_noticed_by_its_new_entry(folder):
     list(read_runs(folder))
     path = sorted(folder.rglob("*.json"))[0]
@@ -123,6 +134,7 @@ EDITED = {
     "no settings": "DELETE FROM settings",
     "no JSON": "UPDATE files SET runs = 'x'",
     "another type": "UPDATE files SET runs = '[[1, 2]]'",
+    "no runs": "UPDATE files SET runs = NULL",
     "nothing": "UPDATE settings SET content = NULL",
 }
 

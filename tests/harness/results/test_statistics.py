@@ -1,6 +1,7 @@
 """What scores over seeds support is said as the textbook's functions say it."""
 
-from itertools import combinations
+import statistics
+from itertools import chain, combinations
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from recurbench.harness.results.statistics import (
     COMPARED,
     LEVEL,
     correlation,
+    deviation,
     interval,
     letters,
     rank_ranges,
@@ -37,6 +39,28 @@ def test_an_interval_is_students(scores):
 
 def test_one_score_has_no_interval():
     assert interval([0.5]) is None
+
+
+AWKWARD = {
+    "all alike": [0.1] * 3,
+    "one bit apart": [0.1, 0.1, 0.1 + 2**-56],
+    "small beside their mean": [1e9 + 0.1, 1e9 + 0.2, 1e9 + 0.4],
+    "very different": [1e-300, 1.0, 1e150],
+    "the smallest": [5e-324, 0.0, 1.5e-323],
+    "the largest": [1e150, -1e150, 1e150],
+    "whole numbers": [2**63 - 1, -(2**63), 3],
+    "mixed": [1, 0.5, -0.0],
+}
+
+
+@pytest.mark.parametrize("scores", AWKWARD.values(), ids=AWKWARD)
+def test_a_deviation_is_that_of_the_standard_library(scores):
+    assert deviation(scores) == statistics.stdev(scores)
+
+
+@given(st.lists(st.floats(-1e150, 1e150) | st.floats(0, 1), min_size=2, max_size=9))
+def test_a_deviation_is_rounded_as_in_the_standard_library(scores):
+    assert deviation(scores) == statistics.stdev(scores)
 
 
 def holm_by_hand(p: dict[tuple[int, int], float]) -> set[tuple[int, int]]:
@@ -118,6 +142,21 @@ def test_entries_share_a_letter_if_and_only_if_they_cannot_be_told_apart(k, data
     assert all(groups)
     for a, b in combinations(range(k), 2):
         assert bool(groups[a] & groups[b]) != different[a][b]
+
+
+@given(st.integers(1, 6), st.data())
+def test_letters_are_the_largest_groups_that_cannot_be_told_apart(k, data):
+    different = [[False] * k for _ in range(k)]
+    for a, b in combinations(range(k), 2):
+        different[a][b] = different[b][a] = data.draw(st.booleans())
+    subsets = chain.from_iterable(combinations(range(k), size) for size in range(1, k + 1))
+    alike = [set(s) for s in subsets if not any(different[a][b] for a, b in combinations(s, 2))]
+    largest = [group for group in alike if not any(group < other for other in alike)]
+    expected = [""] * k
+    for name, group in zip("abcdefghi", sorted(largest, key=sorted), strict=False):
+        for place in group:
+            expected[place] += name
+    assert letters(different) == expected
 
 
 def test_there_are_letters_for_any_number_of_groups():
