@@ -3,10 +3,8 @@
 import copy
 import gc
 import json
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import pytest
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
+from program import start
 
 from recurbench.harness.plugins.registry import registry
 
@@ -72,14 +71,9 @@ def command(workplace: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs `recurbench` as a program in an empty folder."""
 
     def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "recurbench.harness.cli", *arguments],
-            cwd=workplace,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=240,
-        )
+        with start(*arguments, environment=environment, cwd=workplace) as process:
+            out, errors = process.communicate(timeout=240)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, errors)
 
     return run
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from hydra.core.config_store import ConfigStore
+from program import start
 
 from recurbench.harness import commands
 from recurbench.harness.cli import main
@@ -72,20 +73,7 @@ def test_wrong_input_to_the_program_shows_no_traceback(command: Callable) -> Non
 def test_a_signal_ends_the_program_with_its_code_and_no_traceback(
     sent: signal.Signals, code: int, workplace: Path
 ) -> None:
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "recurbench.harness.cli",
-            "run",
-            "logger=none",
-            "train.max_steps=1000000",
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ,
-    )
+    process = start("run", "logger=none", "train.max_steps=1000000")
     assert process.stdout
     for line in process.stdout:
         if "step" in line:

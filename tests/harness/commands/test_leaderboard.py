@@ -4,13 +4,12 @@ import csv
 import io
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from making import SGD, make_record
+from program import start
 
 from recurbench.harness.cli import main
 from recurbench.harness.results.export import FORMATS
@@ -169,10 +168,7 @@ def test_a_file_that_cannot_be_written_is_left_as_it_was(
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_reader_who_leaves_early_is_no_error(form: str, folder: Path) -> None:
     """As `| head -1` does; the pipe is closed before anything is read."""
-    command = [sys.executable, "-m", "recurbench", "leaderboard", "--format", form]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as running:
+    with start("leaderboard", "--format", form) as running:
         assert running.stdout is not None
         assert running.stderr is not None
         running.stdout.close()

@@ -5,8 +5,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 import pytest
 from making import make_record
 from page_kit import board_of, data_in
+from program import start
 
 from recurbench.harness.errors import UserError
 from recurbench.harness.results.board import build_board
@@ -147,10 +146,7 @@ def test_a_folder_without_records_is_served_too(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_it_quietly(folder: Path) -> None:
-    command = [sys.executable, "-m", "recurbench", "leaderboard", "--serve", "--port", "0"]
-    with subprocess.Popen(
-        [*command, "--records", folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with start("leaderboard", "--serve", "--port", "0", "--records", folder) as process:
         assert process.stdout
         assert process.stderr
         line = process.stdout.readline()

@@ -2,16 +2,14 @@
 
 import csv
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from program import start
 
 from recurbench.harness.cli import main
 from recurbench.harness.results.leases import PROGRESS
@@ -219,23 +217,21 @@ def test_loggers_are_shown_all_of_the_curve(
 
 
 PROGRAM = [
-    sys.executable, "-m", "recurbench.harness.cli", "run",
     "logger=none", "task.eval_sequences=20",
     "train.max_steps=200", "train.eval_every=20", "train.save_every=0",
 ]  # fmt: skip
 
 
 def test_a_killed_program_goes_on_by_the_same_command(
-    workplace: Path, capsys: pytest.CaptureFixture
+    workplace: Path, command: Callable, capsys: pytest.CaptureFixture
 ) -> None:
-    command = PROGRAM
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with start("run", *PROGRAM) as process:
         assert process.stdout
         for line in process.stdout:
             if "step 60/" in line:
                 process.kill()
     assert process.returncode == -signal.SIGKILL
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ)
+    done = command("run", *PROGRAM)
     assert done.returncode == 0, done.stderr
     assert "resumes after step " in done.stdout
     assert "step 20/" not in done.stdout
@@ -247,11 +243,11 @@ def test_a_killed_program_goes_on_by_the_same_command(
 
 
 def test_of_two_programs_with_one_run_the_second_waits_for_the_first(workplace: Path) -> None:
-    with subprocess.Popen(PROGRAM, stdout=subprocess.PIPE, text=True) as first:
+    with start("run", *PROGRAM) as first:
         assert first.stdout
         assert any("step 20/" in line for line in first.stdout)
         first.send_signal(signal.SIGSTOP)  # alive, and in nobody's way
-        with subprocess.Popen(PROGRAM, stdout=subprocess.PIPE, text=True) as second:
+        with start("run", *PROGRAM) as second:
             assert second.stdout
             assert any("waits for it" in line for line in second.stdout)
             first.send_signal(signal.SIGCONT)
@@ -268,19 +264,19 @@ def test_a_signal_saves_the_step_and_the_same_command_goes_on_from_there(
     name: str, workplace: Path, configure: Callable, read_records: Callable
 ) -> None:
     number = getattr(signal, name)
-    command = [*PROGRAM, "train.save_every=3600"]
-    with subprocess.Popen(command, stdout=-1, stderr=-1, text=True) as process:
+    options = [*PROGRAM, "train.save_every=3600"]
+    with start("run", *options) as process:
         assert process.stdout
         assert process.stderr
         assert any("step 40/" in line for line in process.stdout)
         process.send_signal(number)
         assert f"stopped by {name}; the same command goes on" in process.stderr.read()
     assert process.returncode == 128 + number
-    assert execute(configure(*command[4:])).ok
+    assert execute(configure(*options)).ok
     (record,) = read_records()
     assert 40 <= record["resumed_after"] < 200
     (path,) = (workplace / "results/runs").rglob("*.json")
     path.unlink()
-    assert execute(configure(*command[4:])).ok
+    assert execute(configure(*options)).ok
     (undisturbed,) = read_records()
     assert lasting(record) == lasting(undisturbed)

@@ -16,11 +16,11 @@ from random import Random
 
 import msgspec
 import pytest
+from program import start
 
 from recurbench.harness.results import leases
 from recurbench.harness.results.leases import OWNER, Owner
 
-RUN = [sys.executable, "-m", "recurbench.harness.cli", "run"]
 SMALL = ["logger=none", "task=parity", "task.eval_sequences=20", "cell.hidden_size=8"]
 BRIEF = [*SMALL, "train.max_steps=4", "train.eval_every=2", "train.batch_size=4"]
 HARMS = "none,exit_at_once,hang,kill,memory,raise"
@@ -71,15 +71,14 @@ def test_after_so_many_failures_no_more_runs_are_started(
 
 
 def test_two_processes_with_one_sweep_do_each_run_once(workplace: Path) -> None:
-    command = [*RUN, "-m", *BRIEF, "seed=range(8)", "sweep=shared"]
-    both = [subprocess.Popen(command, stdout=-1, stderr=-1, text=True) for _ in range(2)]
-    said = ""
+    both = [start("run", "-m", *BRIEF, "seed=range(8)", "sweep=shared") for _ in range(2)]
+    printed = ""
     for process in both:
         out, errors = process.communicate(timeout=300)
         assert (process.returncode, errors) == (0, ""), out
-        said += out
+        printed += out
     assert len(list(Path("results/runs").rglob("*.json"))) == 8
-    lines = [line for line in said.splitlines() if re.match(r"(completed|skipped) ", line)]
+    lines = [line for line in printed.splitlines() if re.match(r"(completed|skipped) ", line)]
     assert sum(line.startswith("completed") for line in lines) == 8
     assert sum(line.startswith("skipped") for line in lines) == 8
     assert sorted(path.name for path in Path("results/sweeps").iterdir()) == ["shared", "shared.2"]
@@ -103,7 +102,7 @@ def test_a_run_of_a_dead_host_is_taken_over_at_the_end(
 
 def test_nothing_outlives_a_sweep_over_joblib_that_is_killed(workplace: Path) -> None:
     joblib = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
-    process = start([*RUN, "-m", *LONG, *joblib, "seed=0,1"], "joblib")
+    process = interpreter(["-m", *LONG, *joblib, "seed=0,1"], "joblib")
     assert wait_for(lambda: len(list(Path("results/unfinished").glob("*/progress.pt"))) == 2)
     process.kill()
     process.communicate()
@@ -120,26 +119,23 @@ LONG = [*SMALL, "train.max_steps=100000", "train.eval_every=100", "train.save_ev
 def test_a_sweep_that_is_asked_to_stop_saves_and_says_so(
     name: str, code: int, workplace: Path
 ) -> None:
-    command = [*RUN, "-m", *LONG, "cell=gru,lstm,rnn", "workers=2", "sweep=s"]
-    process = subprocess.Popen(command, stdout=-1, stderr=-1, text=True)
+    process = start("run", "-m", *LONG, "cell=gru,lstm,rnn", "workers=2", "sweep=s")
     assert wait_for(lambda: len(list(Path("results/unfinished").glob("*/progress.pt"))) == 2)
-    assert "sweep s: 0 of 3 done" in status()
+    assert "sweep s: 0 of 3 done" in said("status")
     process.send_signal(getattr(signal, name))
     out, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (code, "")
     assert f"stopped by {name}: 0 of 3 runs are done; the same command goes on" in out
-    assert "sweep s: stopped, 0 of 3 done\n  goes on: recurbench run -m" in status()
-    assert "2 interrupted runs are saved" in status()
+    assert "sweep s: stopped, 0 of 3 done\n  goes on: recurbench run -m" in said("status")
+    assert "2 interrupted runs are saved" in said("status")
     assert list(Path("results/runs").rglob("*.json")) == []
-    done = subprocess.run([*RUN[:-1], "clean"], capture_output=True, text=True, check=True)
-    assert "3 removed" in done.stdout
+    assert "3 removed" in said("clean")
     assert list(Path("results").rglob("*.pt")) == []
-    assert "nothing runs" in status()
+    assert "nothing runs" in said("status")
 
 
 def test_a_second_signal_ends_what_does_not_react(odd_cell: Path) -> None:
-    command = [*RUN, "-m", *BRIEF, "cell=odd", "cell.harm=stubborn,none"]
-    process = subprocess.Popen(command, stdout=-1, stderr=-1, text=True)
+    process = start("run", "-m", *BRIEF, "cell=odd", "cell.harm=stubborn,none")
     assert wait_for(lambda: any(map(saved, Path("results").rglob("0.log"))))
     process.send_signal(signal.SIGINT)
     time.sleep(1)
@@ -155,9 +151,11 @@ def saved(log: Path) -> bool:
     return "about to do harm" in log.read_text()
 
 
-def status() -> str:
-    done = subprocess.run([*RUN[:-1], "status"], capture_output=True, text=True, check=True)
-    return done.stdout
+def said(*arguments: str) -> str:
+    with start(*arguments) as process:
+        out, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
+    return out
 
 
 def wait_for(what: Callable[[], bool], seconds: float = 120) -> bool:
@@ -189,7 +187,7 @@ def test_a_sweep_that_is_killed_again_and_again_ends_as_if_it_had_not_been(
     mark = f"{workplace.name}-{random.random()}"
     for kills in itertools.count():
         before = traces()
-        trees = [start([*RUN, "-m", *KILLED, *options, "sweep=s"], mark) for _ in range(together)]
+        trees = [interpreter(["-m", *KILLED, *options, "sweep=s"], mark) for _ in range(together)]
         if kills == often:
             break
         assert wait_for(lambda before=before: traces() != before)
@@ -197,8 +195,8 @@ def test_a_sweep_that_is_killed_again_and_again_ends_as_if_it_had_not_been(
         kill_all(trees, mark)
         if len(list(Path("results/runs").rglob("*.json"))) > 20:  # the rest would be nothing new
             shutil.rmtree("results/runs")
-    said = [tree.communicate(timeout=600) for tree in trees]
-    assert [tree.returncode for tree in trees] == [0] * together, said
+    printed = [tree.communicate(timeout=600) for tree in trees]
+    assert [tree.returncode for tree in trees] == [0] * together, printed
     assert lasting(Path("results/runs")) == undisturbed
     left = {path for path in Path("results").rglob("*") if path.is_file()}
     left -= {*Path("results").rglob("*.json"), *Path("results").rglob("logs/*.log")}
@@ -212,8 +210,9 @@ def traces() -> set[str]:
     return {path.name for path in made}
 
 
-def start(command: list, mark: str) -> subprocess.Popen:
+def interpreter(arguments: list, mark: str) -> subprocess.Popen:
     """A program that can be told from all others by a variable that its processes inherit."""
+    command = [sys.executable, "-m", "recurbench", "run", *arguments]
     return subprocess.Popen(
         command, stdout=-1, stderr=-1, text=True, env={**os.environ, "MARK": mark}
     )
@@ -245,7 +244,8 @@ def marked(path: Path, mark: str) -> bool:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict:
     """What of the sweep's records must not depend on how it came to its end."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    subprocess.run([*RUN, "-m", *KILLED], cwd=folder, check=True, capture_output=True)
+    with start("run", "-m", *KILLED, cwd=folder) as process:
+        process.communicate(timeout=600)
     found = lasting(folder / "results/runs")
     assert len(found) == 24
     return found

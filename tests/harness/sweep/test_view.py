@@ -3,10 +3,10 @@
 import os
 import pty
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+
+from program import start
 
 from recurbench.harness.results.sweeps import Outcome
 from recurbench.harness.results.tally import Tally
@@ -27,9 +27,8 @@ def test_through_a_pipe_there_is_a_line_for_each_run(command: Callable) -> None:
 
 def test_on_a_terminal_it_shows_how_the_sweep_stands_and_what_runs(workplace: Path) -> None:
     ours, theirs = pty.openpty()
-    program = [sys.executable, "-m", "recurbench.harness.cli", *SWEEP, "workers=2"]
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
-    process = subprocess.Popen(program, stdout=theirs, stderr=theirs, env=environment)
+    terminal = {"TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
+    process = start(*SWEEP, "workers=2", stdout=theirs, stderr=theirs, environment=terminal)
     os.close(theirs)
     seen = b""
     while True:
