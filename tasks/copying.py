@@ -35,8 +35,11 @@ class Copying(Classification, Synthetic):
 
     A dot does not count with `score=recall` and is a blank to predict with `score=every`, the
     layout of the published losses. The first is ranked by accuracy. In the second blanks alone make
-    nearly every step right, so that it is ranked by its loss, which stays at `memoryless_loss`,
-    10 ln 8 / (T + 20) for 10 symbols out of 8 and a delay of T, until something is recalled.
+    nearly every step right, so that it is ranked by its loss. Two references come before any
+    recall: `memoryless` knows the present input alone, `clock` knows the step too, and so when a
+    symbol is due. `clock` is 10 ln 8 / (T + 20) for 10 symbols out of 8 and a delay of T, which
+    Arjovsky et al. call the memoryless baseline; as the better of the two it is the zero of
+    normalised scores. A cell without a clock cannot reach it.
 
         >>> task = Copying(symbols=3, delay=4)
         >>> inputs, targets, _ = task.layout(torch.tensor([[2, 5, 1]]), delay=4)
@@ -76,11 +79,6 @@ class Copying(Classification, Synthetic):
         self.primary = "accuracy" if score == "recall" else "loss"
         self.blank, self.go = alphabet, alphabet + 1
 
-    @property
-    def memoryless_loss(self) -> float:
-        """The least loss without memory: blanks are certain, each recalled symbol costs ln A."""
-        return self.symbols * math.log(self.alphabet) / self._counted
-
     def describe(self) -> TaskSpec:
         """Symbols, blank and marker in; symbols out, and the blank where it is scored."""
         outputs = self.alphabet + (self.score == "every")
@@ -104,23 +102,39 @@ class Copying(Classification, Synthetic):
     def references(self) -> dict[str, float]:
         """Accuracy without memory, of one who forgot only the order, and the best; or losses.
 
-        With `score=every`: nothing known, blanks known but no symbol, and the best.
+        With `score=every`: nothing known, the present input, the step, and all. Of S symbols out of
+        A, one who knows the step pays ln A each and nothing for blanks; T = D + 2 S steps are
+        scored at a delay of D::
+
+            clock = S ln A / T
+
+        One who sees the present input knows that a blank is due where a symbol or the marker is
+        shown. A blank is shown n + S times, n = D - 1, and a symbol is due at S of them. The best
+        guess gives blank and symbols the shares that they have there::
+
+            memoryless = (n ln((n + S) / n) + S ln(A (n + S) / S)) / T
         """
         if self.score == "every":
-            chance = math.log(self.alphabet + 1)
-            return {"chance": chance, "memoryless": self.memoryless_loss, "optimal": 0.0}
+            return {
+                "chance": math.log(self.alphabet + 1),
+                "memoryless": self._memoryless_loss(self.delay),
+                "clock": self.symbols * math.log(self.alphabet) / self._steps(self.delay),
+                "optimal": 0.0,
+            }
         bag = expected_largest_count(self.symbols, self.alphabet) / self.symbols
         return {"chance": 1 / self.alphabet, "bag": bag, "optimal": 1.0}
 
     def predictors(self) -> dict[str, Predictor]:
         """Always symbol 0; always the most frequent one of the sequence; the targets.
 
-        With `score=every`: all alike; blanks until symbols are due, then those alike; the targets.
+        With `score=every`: all alike; the shares of each class where the present input is shown;
+        blanks until symbols are due, then those alike; the targets.
         """
         if self.score == "every":
             return {
                 "chance": lambda batch: torch.zeros(dense(batch.inputs).numel(), self.alphabet + 1),
-                "memoryless": self._blanks_then_any,
+                "memoryless": self._by_input,
+                "clock": self._blanks_then_any,
                 "optimal": self.oracle,
             }
         return {
@@ -131,10 +145,27 @@ class Copying(Classification, Synthetic):
             "optimal": self.oracle,
         }
 
-    @property
-    def _counted(self) -> int:
-        """Scored steps of a sequence."""
-        return self.symbols if self.score == "recall" else self.delay + 2 * self.symbols
+    def _steps(self, delay: int) -> int:
+        """Of a sequence."""
+        return delay + 2 * self.symbols
+
+    def _memoryless_loss(self, delay: int) -> float:
+        """The least loss of one who sees the present input alone."""
+        blanks, due = delay - 1, self.symbols
+        shown = blanks + due
+        loss = due * math.log(self.alphabet * shown / due)
+        if blanks:
+            loss += blanks * math.log(shown / blanks)
+        return loss / self._steps(delay)
+
+    def _by_input(self, batch: Batch) -> Tensor:
+        """Outputs that say how often each class is due where the present input is shown."""
+        inputs = dense(batch.inputs)
+        blanks = inputs.shape[1] - 2 * self.symbols - 1
+        shares = torch.full((self.alphabet + 1,), self.symbols / self.alphabet)
+        shares[self.blank] = blanks
+        sure = one_hot_logits(torch.full_like(inputs, self.blank), self.alphabet + 1)
+        return torch.where((inputs == self.blank)[..., None], shares.log(), sure).flatten(0, 1)
 
     def _blanks_then_any(self, batch: Batch) -> Tensor:
         """Outputs that are sure of blanks, and of no symbol where one is due."""
