@@ -29,9 +29,9 @@ class Row:
 
     Attributes:
         title: what the page calls it.
-        experiment: the command's `experiment=`.
+        experiment: the command's `experiment=`, and overrides.
         task: the task's name.
-        knobs: knobs of the task that tell its track from others.
+        knobs: knobs of the task that tell its track from others of the experiment.
         published: the score that each cell is to be read against.
         source: of these scores; empty if there are none.
     """
@@ -66,22 +66,29 @@ ROWS = [
         of_torch(3.46, 3.29, 4.05),
         BAI,
     ),
-    Row("adding, T = 200", "bai2018_adding task.length=200", "adding", {"length": 200}),
     Row(
-        "adding, T = 600",
+        "adding, T = 600, markers anywhere",
         "bai2018_adding",
         "adding",
-        {"length": 600},
+        {"length": 600, "markers": "anywhere"},
         of_torch(5.3e-5, 0.164, 0.177),
         BAI,
     ),
+    Row("adding, T = 200", "long_adding task.length=200", "adding", {"length": 200}),
+    Row("adding, T = 600", "long_adding", "adding", {"length": 600}),
     Row(
-        "copying, T = 1000, every step scored",
+        "copying, T = 1000, their layout",
         "bai2018_copying",
         "copying",
-        {"delay": 1000, "score": "every"},
+        {"delay": 1000, "score": "every", "layout": "bai"},
         of_torch(0.0197, 0.0204, 0.0202),
         BAI,
+    ),
+    Row(
+        "copying, T = 1000, one marker, every step scored",
+        "long_copying",
+        "copying",
+        {"delay": 1000, "score": "every"},
     ),
     Row("ETTh1, 96 to 96", "etth1", "forecasting", {"dataset": "etth1", "horizon": 96}),
     Row("JapaneseVowels", "japanese_vowels", "variable_length", {"dataset": "japanese_vowels"}),
@@ -99,7 +106,10 @@ def table(tracks: list[Track]) -> Iterator[str]:
         source = f" ({row.source})" if row.source else ""
         found = [track for track in tracks if _is_of(track, row)]
         if not found:
-            yield f"| {name}{source} | | | | | not run yet | | |"
+            for cell, score in row.published.items() or [("", None)]:
+                label = f"`{cell}`" if cell else ""
+                yield f"| {name}{source} | | | {label} | {_figure(score)} | to be measured | | |"
+                name, source = "", ""
         for track in found:
             references = ", ".join(f"{k} {v:.4g}" for k, v in track.references.items())
             for entry in track.entries:
@@ -112,7 +122,9 @@ def table(tracks: list[Track]) -> Iterator[str]:
 
 
 def _is_of(track: Track, row: Row) -> bool:
-    return track.task == row.task and row.knobs.items() <= track.settings["task"].items()
+    """Whether its runs are those of the experiment, whose name their study has."""
+    study, *_ = row.experiment.split()
+    return study in track.studies and row.knobs.items() <= track.settings["task"].items()
 
 
 def _ours(entry: Ranked) -> str:

@@ -20,6 +20,7 @@ from recurbench.tasks.common.counting import expected_largest_count
 from recurbench.tasks.common.synthetic import Synthetic
 
 Score = Literal["recall", "every"]
+Layout = Literal["arjovsky", "bai"]
 
 
 class Copying(Classification, Synthetic):
@@ -48,6 +49,22 @@ class Copying(Classification, Synthetic):
         >>> targets[:, -3:].tolist()
         [[2, 5, 1]]
 
+    With `layout=bai` the sequences are those of Bai et al., "An Empirical Evaluation of Generic
+    Convolutional and Recurrent Networks", 2018: the marker goes on through the recall, each step is
+    one number, and with `score=every` the marker is a class too, which is never right. The marker
+    says that symbols are due, so that `memoryless` is close to `clock`:
+
+        input    3 6 2 0 0 0 9 9 9 9
+        target   . . . . . . . 3 6 2
+
+        >>> task = Copying(symbols=3, delay=4, layout="bai", score="every")
+        >>> inputs, targets, _ = task.layout(torch.tensor([[2, 5, 1]]), delay=4)
+        >>> inputs[..., 0].tolist()  # 0 is the blank, 9 the marker
+        [[3.0, 6.0, 2.0, 0.0, 0.0, 0.0, 9.0, 9.0, 9.0, 9.0]]
+
+    They train on 10,000 sequences in a fixed order (`train_sequences`), and give the losses 0.0204
+    (LSTM), 0.0197 (GRU) and 0.0202 (RNN) at a delay of 1,000, in table 1.
+
     Further test splits, `delay_<n>`, have two and four times the delay that is trained on.
 
     Args:
@@ -55,7 +72,9 @@ class Copying(Classification, Synthetic):
         delay: steps from the last symbol to the marker.
         alphabet: different symbols.
         score: the steps that count in loss and accuracy.
-        eval_sequences: sequences in validation and in each test split; training's are endless.
+        layout: `arjovsky` reads tokens, with a single marker; `bai` reads numbers, as shown.
+        eval_sequences: sequences in validation and in each test split.
+        train_sequences: sequences in training, the same in each pass; endless by default.
     """
 
     name = "copying"
@@ -71,18 +90,23 @@ class Copying(Classification, Synthetic):
         delay: Annotated[int, Ge(1)] = 15,
         alphabet: Annotated[int, Ge(2)] = 8,
         score: Score = "recall",
+        layout: Layout = "arjovsky",
         eval_sequences: Annotated[int, Ge(1)] = 1000,
+        train_sequences: Annotated[int, Ge(1)] | None = None,
     ) -> None:
         super().__init__()
         self.symbols, self.delay, self.alphabet, self.score = symbols, delay, alphabet, score
-        self.eval_sequences = eval_sequences
+        self.eval_sequences, self.train_sequences = eval_sequences, train_sequences
         self.primary = "accuracy" if score == "recall" else "loss"
         self.blank, self.go = alphabet, alphabet + 1
+        self.as_numbers = layout == "bai"
+        self.numbers = torch.tensor([*range(1, alphabet + 1), 0, alphabet + 1])
 
     def describe(self) -> TaskSpec:
-        """Symbols, blank and marker in; symbols out, and the blank where it is scored."""
-        outputs = self.alphabet + (self.score == "every")
-        return TaskSpec(self.alphabet + 2, tokens=True, output_size=outputs, scope="step")
+        """Symbols, blank and marker in, as tokens or a number; symbols out, and all that counts."""
+        outputs = self.alphabet if self.score == "recall" else self._classes
+        size = 1 if self.as_numbers else self.alphabet + 2
+        return TaskSpec(size, tokens=not self.as_numbers, output_size=outputs, scope="step")
 
     def draw(self, rows: int, size: int, source: torch.Generator) -> Batch:
         """Sequences at a delay."""
@@ -90,14 +114,21 @@ class Copying(Classification, Synthetic):
         return self.layout(recalled, size)
 
     def layout(self, recalled: Tensor, delay: int) -> Batch:
-        """The sequences that ask for symbols `(B, S)` back: inputs and targets `(B, T)`."""
+        """The sequences that ask for symbols `(B, S)` back.
+
+        Returns:
+            Inputs `(B, T)`, or `(B, T, 1)` as numbers, and targets `(B, T)`.
+        """
         rows, symbols = recalled.shape
         inputs = torch.full((rows, delay + 2 * symbols), self.blank)
         inputs[:, :symbols] = recalled
-        inputs[:, symbols + delay - 1] = self.go
+        last = symbols + delay - 1
+        inputs[:, last : None if self.as_numbers else last + 1] = self.go
         targets = torch.full_like(inputs, IGNORE_INDEX if self.score == "recall" else self.blank)
         targets[:, -symbols:] = recalled
-        return Batch(inputs, targets)
+        return Batch(
+            self.numbers[inputs].float()[..., None] if self.as_numbers else inputs, targets
+        )
 
     def references(self) -> dict[str, float]:
         """Accuracy without memory, of one who forgot only the order, and the best; or losses.
@@ -109,14 +140,15 @@ class Copying(Classification, Synthetic):
             clock = S ln A / T
 
         One who sees the present input knows that a blank is due where a symbol or the marker is
-        shown. A blank is shown n + S times, n = D - 1, and a symbol is due at S of them. The best
-        guess gives blank and symbols the shares that they have there::
+        shown. A blank is shown n + S times, n = D - 1, and a symbol is due at S of them; with
+        `layout=bai` it is the marker that is shown n + S times, n = 1. The best guess gives blank
+        and symbols the shares that they have there::
 
             memoryless = (n ln((n + S) / n) + S ln(A (n + S) / S)) / T
         """
         if self.score == "every":
             return {
-                "chance": math.log(self.alphabet + 1),
+                "chance": math.log(self._classes),
                 "memoryless": self._memoryless_loss(self.delay),
                 "clock": self.symbols * math.log(self.alphabet) / self._steps(self.delay),
                 "optimal": 0.0,
@@ -132,15 +164,15 @@ class Copying(Classification, Synthetic):
         """
         if self.score == "every":
             return {
-                "chance": lambda batch: torch.zeros(dense(batch.inputs).numel(), self.alphabet + 1),
+                "chance": lambda batch: torch.zeros(dense(batch.targets).numel(), self._classes),
                 "memoryless": self._by_input,
                 "clock": self._blanks_then_any,
                 "optimal": self.oracle,
             }
         return {
-            "chance": lambda batch: self.always(batch, dense(batch.inputs)[:, 0] * 0),
+            "chance": lambda batch: self.always(batch, dense(batch.targets)[:, -1] * 0),
             "bag": lambda batch: self.always(
-                batch, dense(batch.inputs)[:, : self.symbols].mode(1).values
+                batch, self._read(batch)[:, : self.symbols].mode(1).values
             ),
             "optimal": self.oracle,
         }
@@ -149,26 +181,46 @@ class Copying(Classification, Synthetic):
         """Of a sequence."""
         return delay + 2 * self.symbols
 
+    @property
+    def _classes(self) -> int:
+        """With `score=every`."""
+        return self.alphabet + 1 + self.as_numbers
+
+    def _blanks_due(self, delay: int) -> int:
+        """How often a blank is due where the input is shown at which symbols are due."""
+        return 1 if self.as_numbers else delay - 1
+
     def _memoryless_loss(self, delay: int) -> float:
         """The least loss of one who sees the present input alone."""
-        blanks, due = delay - 1, self.symbols
+        blanks, due = self._blanks_due(delay), self.symbols
         shown = blanks + due
         loss = due * math.log(self.alphabet * shown / due)
         if blanks:
             loss += blanks * math.log(shown / blanks)
         return loss / self._steps(delay)
 
+    def _read(self, batch: Batch) -> Tensor:
+        """The inputs as tokens `(B, T)`."""
+        inputs = dense(batch.inputs)
+        return self.numbers.argsort()[inputs[..., 0].long()] if self.as_numbers else inputs
+
     def _by_input(self, batch: Batch) -> Tensor:
         """Outputs that say how often each class is due where the present input is shown."""
-        inputs = dense(batch.inputs)
-        blanks = inputs.shape[1] - 2 * self.symbols - 1
-        shares = torch.full((self.alphabet + 1,), self.symbols / self.alphabet)
-        shares[self.blank] = blanks
-        sure = one_hot_logits(torch.full_like(inputs, self.blank), self.alphabet + 1)
-        return torch.where((inputs == self.blank)[..., None], shares.log(), sure).flatten(0, 1)
+        tokens = self._read(batch)
+        shares = torch.zeros(self._classes)
+        shares[: self.alphabet] = self.symbols / self.alphabet
+        shares[self.blank] = self._blanks_due(tokens.shape[1] - 2 * self.symbols)
+        unsure = tokens == (self.go if self.as_numbers else self.blank)
+        logits = torch.where(unsure[..., None], shares.log(), self._sure_of_blanks(batch))
+        return logits.flatten(0, 1)
 
     def _blanks_then_any(self, batch: Batch) -> Tensor:
         """Outputs that are sure of blanks, and of no symbol where one is due."""
-        blanks = one_hot_logits(torch.full_like(dense(batch.inputs), self.blank), self.alphabet + 1)
-        blanks[:, -self.symbols :] = -blanks[:, -self.symbols :]
-        return blanks.flatten(0, 1)
+        logits = self._sure_of_blanks(batch)
+        logits[:, -self.symbols :] = 0
+        logits[:, -self.symbols :, self.alphabet :] = -torch.inf
+        return logits.flatten(0, 1)
+
+    def _sure_of_blanks(self, batch: Batch) -> Tensor:
+        """Logits `(B, T, classes)`."""
+        return one_hot_logits(torch.full_like(dense(batch.targets), self.blank), self._classes)

@@ -90,7 +90,9 @@ class FromSource(Task):
 class Drawn(Source):
     """Sequences that are drawn at random: fresh ones for training, evaluation splits once.
 
-    Further test splits, `<knob>_<n>`, have two and four times the size that is trained on.
+    Further test splits, `<knob>_<n>`, have two and four times the size that is trained on. Training
+    may have so many sequences and no more: its first pass, in whose order all others follow. They
+    are drawn anew in each pass instead of being kept, and each seed has its own.
 
     Args:
         task: the task's name, from which all random draws follow.
@@ -99,6 +101,7 @@ class Drawn(Source):
         knob: the task's knob that says how long or hard sequences are.
         size: its value.
         eval_sequences: sequences in validation and in each test split.
+        train_sequences: sequences in training; None draws fresh ones without end.
     """
 
     factors: ClassVar[tuple[int, ...]] = (2, 4)
@@ -113,8 +116,10 @@ class Drawn(Source):
         knob: str,
         size: int,
         eval_sequences: int,
+        train_sequences: int | None = None,
     ) -> None:
         self.task, self.spec, self.draw, self.size = task, spec, draw, size
+        self.train_sequences = train_sequences
         sizes = {f"{knob}_{factor * size}": factor * size for factor in self.factors}
         self.splits = {
             split: self._evaluation(split, value, eval_sequences)
@@ -122,17 +127,26 @@ class Drawn(Source):
         }
 
     def training(self, batch_size: int, seed: int) -> Batches:
-        """Fresh sequences at every step, without end."""
+        """Fresh sequences at every step, or the same ones again in each pass.
+
+        The last batch of a pass may be smaller than the others.
+        """
+        whole = self.train_sequences
+        epoch = None if whole is None else -(-whole // batch_size)
 
         def make(step: int) -> Batch:
-            source = generator(self.task, "train", seed, step)
-            return self.draw(batch_size, self.size, source)
+            place, rows = step, batch_size
+            if whole is not None and epoch is not None:
+                place = step % epoch
+                rows = min(batch_size, whole - place * batch_size)
+            return self.draw(rows, self.size, generator(self.task, "train", seed, place))
 
-        return Batches(make)
+        return Batches(make, epoch=epoch)
 
     def fingerprint(self) -> str:
         """A hash of every evaluation split and the first training batch of 32 at seed 0."""
-        return hash_data(*map(list, self.splits.values()), self.training(32, 0).make(0))
+        parts = [*map(list, self.splits.values()), self.training(32, 0).make(0)]
+        return hash_data(*parts, *([self.train_sequences] if self.train_sequences else []))
 
     def _evaluation(self, split: str, size: int, count: int) -> Batches:
         counts = [min(EVAL_ROWS, count - first) for first in range(0, count, EVAL_ROWS)]

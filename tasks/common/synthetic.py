@@ -18,6 +18,9 @@ class Synthetic(FromSource):
     eval_sequences: int
     """Sequences in validation and in each test split."""
 
+    train_sequences: int | None = None
+    """Sequences in training; None draws fresh ones without end."""
+
     @abstractmethod
     def describe(self) -> TaskSpec:
         """What the model must know of the task."""
@@ -35,4 +38,5 @@ class Synthetic(FromSource):
             knob=self.grows,
             size=getattr(self, self.grows),
             eval_sequences=self.eval_sequences,
+            train_sequences=self.train_sequences,
         )

@@ -41,15 +41,27 @@ def test_there_is_one_marker_in_each_half_at_any_of_its_steps(length):
     assert (markers.sum(0) > 0).all()
 
 
+@pytest.mark.parametrize("length", [2, 5])
+def test_markers_anywhere_are_on_any_two_steps_alike(length):
+    task = ready(length=length, markers="anywhere", batch_size=300)
+    markers = torch.cat([batch.inputs[..., 1] for batch in islice(task.train_dataloader(), 40)])
+    assert (markers.sum(1) == 2).all()
+    pairs = markers @ (2 ** torch.arange(length)).float()
+    counts = pairs.unique(return_counts=True)[1] / len(pairs)
+    expected = length * (length - 1) // 2
+    assert counts.tolist() == pytest.approx([1 / expected] * expected, abs=0.02)
+
+
 def test_values_are_uniform_between_0_and_1():
     values = torch.cat([inputs[..., 0].flatten() for inputs, *_ in ready().test_dataloader()])
     quarters = (values * 4).floor().long().bincount() / len(values)
     assert quarters.tolist() == pytest.approx([0.25] * 4, abs=0.02)
 
 
+@pytest.mark.parametrize("markers", ["halves", "anywhere"])
 @pytest.mark.parametrize("length", [2, 7])
-def test_what_is_known_of_the_sum_decides_the_error(length):
-    task = ready(length=length, eval_sequences=20_000)
+def test_what_is_known_of_the_sum_decides_the_error(length, markers):
+    task = ready(length=length, markers=markers, eval_sequences=20_000)
     played = {name: task.play(predictor) for name, predictor in task.predictors().items()}
     assert played.pop("optimal") == task.references()["optimal"] == 0
     # The variance of a sum of two uniform values, and of one of them.

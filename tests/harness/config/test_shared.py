@@ -132,7 +132,7 @@ def test_an_experiment(experiment):
         (4, ["cell=choice(rnn,gru_cho)", "train.max_steps=choice(3,4)"]),
         (6, ["cell=gru,lstm,lstm_peephole", "cell.hidden_size=3,5", "task.delay=3"]),
         (4, ["cell=gru,lstm", "cell.hidden_size=${seed}", "seed=3,4"]),
-        (4, ["experiment=bai2018_adding,bai2018_copying", "cell=gru,lstm", "seed=0"]),
+        (4, ["experiment=long_adding,long_copying", "cell=gru,lstm", "seed=0"]),
         (4, ["logger=csv,[csv,tensorboard]", "optimizer=sgd,adamw", "optimizer.lr=0.1"]),
         (2, ["++cell.hidden_size=3,4"]),
         (2, ["+hydra.job.env_set.X=1", "seed=1,2"]),

@@ -17,7 +17,13 @@ ROOT = Path(__file__).parents[3]
 
 VARIANTS = {
     "associative_recall": [{"pairs": 2, "gap": 1}],
-    "copying": [{"score": "every", "eval_sequences": 300}, {"symbols": 3, "delay": 1}],
+    "adding": [{"markers": "anywhere", "train_sequences": 600}],
+    "copying": [
+        {"score": "every", "eval_sequences": 300},
+        {"symbols": 3, "delay": 1},
+        {"layout": "bai", "symbols": 9, "delay": 3, "train_sequences": 600},
+        {"layout": "bai", "score": "every"},
+    ],
     "digits": [{"permute": True}],
     "dyck": [{"kinds": 2, "depth": 3}],
     "forecasting": [{"dataset": "lorenz"}, {"method": "recursive", "zero": "window"}],

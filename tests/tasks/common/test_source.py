@@ -84,8 +84,13 @@ def random_tokens(rows: int, size: int, source: torch.Generator) -> Batch:
     return Batch(tokens, tokens[:, 0] % 2)
 
 
-def drawn(task: str = "toy", *, size: int = 5, count: int = 3) -> Drawn:
-    return Drawn(task, SPEC, random_tokens, knob="length", size=size, eval_sequences=count)
+def drawn(
+    task: str = "toy", *, size: int = 5, count: int = 3, train_sequences: int | None = None
+) -> Drawn:
+    return Drawn(
+        task, SPEC, random_tokens, knob="length", size=size, eval_sequences=count,
+        train_sequences=train_sequences,
+    )  # fmt: skip
 
 
 def inputs_of(batches: Batches, most: int = 4) -> list[list[list[int]]]:
@@ -127,6 +132,21 @@ def test_a_drawn_fingerprint_is_of_the_data_and_not_of_what_was_asked_for_before
     assert source.fingerprint() == other.fingerprint()
     assert source.fingerprint() != drawn(size=6).fingerprint()
     assert source.fingerprint() != drawn(count=4).fingerprint()
+
+
+def test_a_fixed_training_set_comes_again_in_the_same_order():
+    fixed, endless = drawn(train_sequences=7).training(3, 0), drawn().training(3, 0)
+    assert fixed.epoch == 3
+    first_pass = inputs_of(fixed, 3)
+    assert [len(rows) for rows in first_pass] == [3, 3, 1]
+    assert first_pass[:2] == inputs_of(endless, 2)
+    assert inputs_of(fixed.since(3), 3) == first_pass
+    assert first_pass != inputs_of(drawn(train_sequences=7).training(3, 1), 3)
+
+
+def test_how_many_are_trained_on_is_part_of_a_fingerprint():
+    found = {drawn(train_sequences=count).fingerprint() for count in (None, 32, 64)}
+    assert len(found) == 3
 
 
 def sequences(*rows: list[int]) -> Sequences:
