@@ -12,13 +12,6 @@ from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
 from recurbench.tasks.base import TaskError
-from recurbench.tasks.common.baselines import Linear
-
-PENALTY = 1e-3
-"""Of `Ridge`, in mean variances of a window's values."""
-
-LARGEST = 2**24
-"""The most numbers that `Ridge` is fitted on."""
 
 
 class ForecastError(Metric):
@@ -176,56 +169,3 @@ def naive_forecasters(
 
     names = naive_forecasts(torch.zeros(1, window, columns), horizon, season)
     return {name: naive(name) for name in names}
-
-
-class Ridge:
-    """The linear forecast with the least squares on the train split, plus a small penalty.
-
-    Every value of the horizon is a weighted sum of all values of the window and a constant. If the
-    windows of the split hold more numbers than `LARGEST`, fewer windows are used, evenly spaced.
-
-    Args:
-        rows: the train split `(rows, C)`, standardised; NaN are no targets.
-        window: W.
-        horizon: H.
-        centred: subtract the mean of each window from it and from what followed it.
-        seen: what the windows show of the rows, if that is something else.
-    """
-
-    def __init__(
-        self, rows: Tensor, window: int, horizon: int, *, centred: bool = False,
-        seen: Tensor | None = None,
-    ) -> None:  # fmt: skip
-        count = len(rows) - window - horizon + 1
-        most = max(LARGEST // ((window + horizon) * rows.shape[1]), 1)
-        starts = torch.linspace(0, count - 1, min(count, most), dtype=torch.float64).long()
-        x, y = (
-            part.unfold(0, window + horizon, 1)[starts].double()
-            for part in (rows if seen is None else seen, rows)
-        )
-        x, y = x[..., :window], y[..., window:]
-        if centred:
-            zero = x.mean(-1, keepdim=True)
-            x, y = x - zero, y - zero
-        x, y = x.flatten(1), y.flatten(1)
-        # Targets that are known in the same windows are fitted together, without other windows.
-        known, groups = y.isnan().logical_not().unique(dim=1, return_inverse=True)
-        self._width, self._models = y.shape[1], []
-        for group, windows in enumerate(known.T):
-            if windows.any():
-                targets = (groups == group).nonzero()[:, 0]
-                model = self._fit(x[windows], y[windows][:, targets])
-                self._models.append((targets, model))
-
-    @staticmethod
-    def _fit(x: Tensor, y: Tensor) -> Linear:
-        return Linear(x, y, PENALTY * float((x - x.mean(0)).square().sum()) / x.shape[1])
-
-    def __call__(self, inputs: Tensor) -> Tensor:
-        """Forecasts `(B, H, C)` from windows `(B, W, C)`; 0 where no target was known."""
-        x = inputs.transpose(1, 2).flatten(1).double()
-        y = x.new_zeros(len(x), self._width)
-        for targets, model in self._models:
-            y[:, targets] = model(x).reshape(len(x), -1)  # scikit-learn flattens a single target
-        forecasts: Tensor = y.float().unflatten(1, (inputs.shape[2], -1)).transpose(1, 2)
-        return forecasts

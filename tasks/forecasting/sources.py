@@ -11,6 +11,9 @@ from recurbench.tasks.common.corpora import fetch
 from recurbench.tasks.common.files import OwnFiles
 from recurbench.tasks.forecasting.series import Options, Series, read_series
 
+SEASONS = {"mackey_glass": 50, "lorenz": 15, "etth1": 24, "file": 1}
+"""Rows after which each dataset roughly repeats, unless `season` says otherwise."""
+
 
 def mackey_glass(points: int) -> Series:
     """The chaotic series of Mackey & Glass, "Oscillation and Chaos in Physiological Control", 1977.
@@ -87,7 +90,7 @@ ETTH1_SPLIT = 8640, 11520, 14400
 
 
 def require_table(dataset: str, options: Options) -> None:
-    """Refuses options of tables where there is none, and those of one's own tables with others.
+    """Refuses options of tables where there is none, and options that do not fit.
 
     Raises:
         TaskError: names the knob and the dataset.
@@ -100,6 +103,8 @@ def require_table(dataset: str, options: Options) -> None:
             raise TaskError(f"{knob}={value} goes with dataset=file, not {dataset}")
     if options.time_format is not None and options.time_column is None:
         raise TaskError(f"time_format={options.time_format} needs time_column=NAME")
+    if options.columns is not None and len(set(options.columns)) < max(len(options.columns), 1):
+        raise TaskError(f"columns must be different names, at least one, not {options.columns}")
 
 
 class SeriesSource(ABC):

@@ -1,6 +1,7 @@
 """What forecasts are judged by, the simple ones to beat, and values that count in neither."""
 
 import math
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,8 @@ from forecasting_kit import ready, row_numbers, scores, windows  # noqa: F401
 
 from recurbench.tasks.base import TaskError
 from recurbench.tasks.common.baselines import Linear
-from recurbench.tasks.forecasting.forecasts import PENALTY, Ridge, naive_forecasts
+from recurbench.tasks.forecasting.forecasts import naive_forecasts
+from recurbench.tasks.forecasting.ridge import PENALTIES, Ridge
 from recurbench.tasks.forecasting.series import Options, read_series
 from recurbench.tasks.forecasting.task import Forecasting
 
@@ -84,9 +86,10 @@ def test_references_are_the_scores_of_simple_forecasts(ready, method):
         assert references[name] == pytest.approx(scores(task, name)["mse"])
 
 
+@pytest.mark.parametrize("scale", [1e-3, 1e1])
 @pytest.mark.parametrize("columns", [1, 3])
 @pytest.mark.parametrize("rows", [40, 300])  # fewer windows than weights, and more
-def test_ridge_is_the_penalised_least_squares_of_the_train_windows(columns, rows):
+def test_ridge_is_the_penalised_least_squares_of_the_train_windows(columns, rows, scale):
     torch.manual_seed(0)
     series = torch.randn(rows, columns).cumsum(0)
     window, horizon = 13, 5
@@ -94,22 +97,67 @@ def test_ridge_is_the_penalised_least_squares_of_the_train_windows(columns, rows
     x = torch.stack([series[i : i + window].T.flatten() for i in starts]).double()
     y = torch.stack([series[i + window :][:horizon].T.flatten() for i in starts]).double()
     centred = x - x.mean(0)
-    penalty = PENALTY * centred.square().sum() / x.shape[1]
+    penalty = scale * centred.square().sum() / x.shape[1]
     # Rows that ask each weight to be 0 make an ordinary problem of it.
     asked = torch.cat([centred, penalty.sqrt() * torch.eye(x.shape[1]).double()])
     given = torch.cat([y - y.mean(0), torch.zeros(x.shape[1], y.shape[1]).double()])
     weights = torch.linalg.lstsq(asked, given).solution
     expected = ((x[:7] - x.mean(0)) @ weights + y.mean(0)).unflatten(1, (columns, horizon))
     inputs = torch.stack([series[i : i + window] for i in range(7)])
-    found = Ridge(series, window, horizon)(inputs)
+    found = Ridge(series, window, horizon).forecaster(scale)(inputs)
     torch.testing.assert_close(found, expected.transpose(1, 2).float(), rtol=1e-4, atol=1e-4)
 
 
 def test_ridge_of_a_large_problem_takes_windows_from_all_over_the_split(monkeypatch):
-    monkeypatch.setattr("recurbench.tasks.forecasting.forecasts.LARGEST", 20 * 30)
+    monkeypatch.setattr("recurbench.tasks.forecasting.ridge.LARGEST", 20 * 30)
     line = torch.cat([torch.zeros(500), torch.linspace(0, 9, 500)])[:, None]
-    forecast = Ridge(line, 20, 10)(line[None, 900:920])
+    forecast = Ridge(line, 20, 10).forecaster(1e-3)(line[None, 900:920])
     torch.testing.assert_close(forecast[0], line[920:930], rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_columns_that_stand_still_in_every_window_leave_ridge_finite(penalty):
+    still = torch.ones(60, 1)
+    forecast = Ridge(still, 5, 2, centred=True).forecaster(penalty)(torch.zeros(3, 5, 1))
+    assert torch.equal(forecast, torch.zeros(3, 2, 1))
+
+
+class TestPenalty:
+    """The penalty of the reference is the one that is best on validation, whatever test says."""
+
+    def played(self, task: Forecasting, split: str) -> list[float]:
+        ridge = Ridge(task.standardised["train"], task.window, task.horizon)
+        batches = task.val_dataloader() if split == "val" else task.test_dataloader()
+        return [
+            task.play(lambda batch, one=one: one(batch.inputs).flatten(1), batches)
+            for one in map(ridge.forecaster, PENALTIES)
+        ]
+
+    @pytest.mark.parametrize("seed", [0, 1, 2])
+    def test_it_is_chosen_on_validation(self, seed, tmp_path):
+        noise = torch.randn(300, generator=torch.Generator().manual_seed(seed))
+        values = torch.sin(torch.arange(300) / 5) + noise
+        path = tmp_path / "noisy.csv"
+        path.write_text("\n".join(["x", *(f"{value:.5f}" for value in values)]))
+        task = Forecasting(dataset="file", file=str(path), window=30, horizon=4)
+        task.ready(batch_size=4, seed=0)
+        val, test = self.played(task, "val"), self.played(task, "test")
+        chosen = val.index(min(val))
+        assert PENALTIES[chosen] > 1e-3  # noise wants a large one
+        assert task.references()["ridge"] == pytest.approx(test[chosen])
+
+    def test_a_series_without_noise_wants_the_smallest(self):
+        task = Forecasting().ready(batch_size=4, seed=0)
+        val, test = self.played(task, "val"), self.played(task, "test")
+        assert val == sorted(val)
+        assert task.references()["ridge"] == pytest.approx(test[0])
+        assert test[0] == pytest.approx(0.056, abs=1e-4)
+
+    @pytest.mark.skipif("RECURBENCH_DATA" not in os.environ, reason="needs etth1")
+    def test_measured_load_wants_more_than_a_thousandth(self):
+        task = Forecasting(dataset="etth1", window=96, horizon=96, zero="window")
+        references = task.ready(batch_size=4, seed=0).references()
+        assert references["ridge"] == pytest.approx(0.3838, abs=1e-4)
 
 
 class TestMissing:
@@ -218,7 +266,7 @@ class TestMissing:
     def test_the_ridge_of_a_target_is_fitted_where_it_is_known(self, gappy):
         task = gappy(missing="mask")
         train, seen = task.standardised["train"], task.seen["train"]
-        ridge = Ridge(train, 6, 3, seen=seen)(seen[None, 50:56])
+        ridge = Ridge(train, 6, 3, seen=seen).forecaster(1e-3)(seen[None, 50:56])
         for step in range(3):
             for column in range(2):
                 starts = [
@@ -226,7 +274,7 @@ class TestMissing:
                 ]
                 x = torch.stack([seen[s : s + 6].T.flatten() for s in starts]).double()
                 y = torch.stack([train[s + 6 + step, column] for s in starts]).double()
-                penalty = PENALTY * float((x - x.mean(0)).square().sum()) / 12
+                penalty = 1e-3 * float((x - x.mean(0)).square().sum()) / 12
                 alone = Linear(x, y[:, None], penalty)(seen[50:56].T.flatten()[None].double())
                 assert ridge[0, step, column].item() == pytest.approx(alone.item(), abs=1e-5)
 
