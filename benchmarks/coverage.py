@@ -123,6 +123,7 @@ def _run(entry: int, trial: int, seed: int, scores: dict[str, Any]) -> Run:
         optimizer={"lr": 10.0**-trial},
         primary=Primary(name="score", higher_is_better=True),
         references={},
+        split_references={},
         machine="none",
         versions={},
         commit=None,

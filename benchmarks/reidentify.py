@@ -1,14 +1,17 @@
-"""Gives the shipped records the identity that today's code gives the same runs.
+"""Gives the shipped records the identity and the references that today's code gives the same runs.
 
     python benchmarks/reidentify.py
 
 A run's id depends on the code of its cell and task, so that an edit of either makes recorded runs
 older code, also where it changes no result: a check of inputs, another reader, a faster way to the
 same numbers. After such an edit, and only when it was shown to change no result (the golden
-trajectories, and a run of each study), this makes the shipped records current again. Records of an
-earlier protocol are left as they are.
+trajectories, and a run of each study), this makes the shipped records current again. References are
+made anew from the data, which must be that of the record; where it cannot be had (set
+RECURBENCH_DATA), they stay. Records of an earlier protocol are left as they are.
 """
 
+import json
+import math
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -24,11 +27,17 @@ from recurbench.harness.config.sections import (
     TrainConfig,
     TrainerConfig,
 )
+from recurbench.harness.errors import UserError
+from recurbench.harness.model.build import load_task
 from recurbench.harness.plugins.registry import registry
 from recurbench.harness.results.archive import ENDING, read_archive, write_archive
-from recurbench.harness.results.record import PROTOCOL, Record
+from recurbench.harness.results.record import PROTOCOL, Record, Scores
 from recurbench.harness.run.first_defaults import FIRST_DEFAULTS
 from recurbench.harness.run.identity import identify
+from recurbench.harness.run.prepare import split_references_of
+
+Found = tuple[str, dict[str, Any], dict[str, Any]]
+"""A fingerprint, references of test, and those of other splits."""
 
 REFERENCE = Path(__file__).parents[1] / "results" / "reference"
 
@@ -37,16 +46,7 @@ def reidentified(record: Record) -> Record:
     """A record with today's run id, track, entry and versions, if it is of today's protocol."""
     if record.code.protocol != PROTOCOL:
         return record
-    config = Config(
-        cell=_with_new_knobs("cell", record.cell),
-        task=_with_new_knobs("task", record.task),
-        model=_section(ModelConfig, "model", record.model),
-        optimizer=_section(OptimizerConfig, "optimizer", record.optimizer),
-        train=_section(TrainConfig, "train", record.train),
-        budget=_section(BudgetConfig, "budget", record.budget),
-        trainer=TrainerConfig(precision=record.track.precision),  # type: ignore[arg-type]
-        seed=record.seed,
-    )
+    config = _config_of(record)
     identity = identify(config, record.track.data, record.track.machine)
     return msgspec.structs.replace(
         record,
@@ -55,6 +55,76 @@ def reidentified(record: Record) -> Record:
         entry=identity.entry,
         code=identity.code,
         **{name: identity.sections[name] for name in ("cell", "task")},
+    )
+
+
+class References:
+    """Makes the references of records anew, once for each task with its knobs."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Found | None] = {}
+
+    def renew(self, record: Record) -> Record:
+        """A record with today's references; those that differ by rounding alone stay.
+
+        Raises:
+            SystemExit: today's data is another than that of the record.
+        """
+        if record.code.protocol != PROTOCOL:
+            return record
+        known = self._of(record)
+        if known is None:
+            return record
+        data, references, elsewhere = known
+        if data != record.track.data:
+            raise SystemExit(f"{record.run_id}: today's data of {record.task} is another")
+        before = record.split_references or {}
+        return msgspec.structs.replace(
+            record,
+            references=_kept(record.references, references),
+            split_references={
+                split: _kept(before.get(split, {}), found) for split, found in elsewhere.items()
+            },
+        )
+
+    def _of(self, record: Record) -> Found | None:
+        config = _config_of(record)
+        key = json.dumps([record.task, config.train.batch_size], sort_keys=True)
+        if key not in self._known:
+            try:
+                task = load_task(config)
+            except UserError as error:
+                print(f"references stay: {error}")
+                self._known[key] = None
+            else:
+                found = dict(task.references()), dict(split_references_of(task))
+                self._known[key] = task.fingerprint(), *found
+        return self._known[key]
+
+
+def _kept(old: Scores, new: Scores) -> Scores:
+    """New scores, but the old one where it is the same but for rounding."""
+    return {
+        name: before
+        if (before := old.get(name)) is not None
+        and score is not None
+        and math.isclose(before, score, rel_tol=1e-5, abs_tol=1e-9)
+        else score
+        for name, score in new.items()
+    }
+
+
+def _config_of(record: Record) -> Config:
+    """What was asked for, with the knobs and options that have come since at their defaults."""
+    return Config(
+        cell=_with_new_knobs("cell", record.cell),
+        task=_with_new_knobs("task", record.task),
+        model=_section(ModelConfig, "model", record.model),
+        optimizer=_section(OptimizerConfig, "optimizer", record.optimizer),
+        train=_section(TrainConfig, "train", record.train),
+        budget=_section(BudgetConfig, "budget", record.budget),
+        trainer=TrainerConfig(precision=record.track.precision),  # type: ignore[arg-type]
+        seed=record.seed,
     )
 
 
@@ -72,10 +142,11 @@ def _section(kind: type, name: str, recorded: dict[str, Any]) -> Any:
 
 def main(folders: Sequence[Path] = (REFERENCE,)) -> None:
     """Rewrites the archives."""
+    references = References()
     for folder in folders:
         for path in sorted(folder.glob(f"*{ENDING}")):
             records = [record for record in read_archive(path) if isinstance(record, Record)]
-            write_archive(path, map(reidentified, records))
+            write_archive(path, (references.renew(reidentified(record)) for record in records))
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ class Adding(Synthetic):
         """Mean squared error."""
         return MetricCollection({"mse": MeanSquaredError()})
 
-    def references(self) -> dict[str, float]:
+    def references_at(self, size: int) -> dict[str, float]:
         """Squared error without memory, of one who knows one of the two values, and the best.
 
         A value that is not known is guessed by its mean; the variance of a uniform value is 1 / 12.

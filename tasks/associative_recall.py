@@ -105,7 +105,7 @@ class AssociativeRecall(Classification, Synthetic):
         targets[:, -asked.shape[1] :] = values.gather(1, asked)
         return Batch(inputs, targets)
 
-    def references(self) -> dict[str, float]:
+    def references_at(self, size: int) -> dict[str, float]:
         """Accuracy without memory, of one who knows the values but not their keys, and the best.
 
         The second always says the value that was shown most often.

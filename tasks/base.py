@@ -163,7 +163,15 @@ class Task(LightningDataModule, ABC):
         By default these are the scores of `predictors`. A task that knows some of them exactly
         overrides this method.
         """
-        return {name: self.play(predictor) for name, predictor in self.predictors().items()}
+        return self.play_all(self.test_dataloader())
+
+    def references_of(self, split: str) -> dict[str, float]:
+        """The references on another split: `val`, or a further test split by its name.
+
+        They stand beside scores on that split, and those of test do not, since the same guess may
+        be worth more or less there. By default none are known.
+        """
+        return {}
 
     def targets_of(self, batch: Batch) -> Tensor:
         """The targets in the order of the outputs, `(N, ...)`."""
@@ -184,6 +192,10 @@ class Task(LightningDataModule, ABC):
         if targets.is_floating_point():
             return targets.reshape(len(targets), self.spec.output_size)
         return one_hot_logits(targets.clamp(min=0), self.spec.output_size)
+
+    def play_all(self, batches: "Iterable[Batch]") -> dict[str, float]:
+        """The primary metric of each predictor on the batches of a split."""
+        return {name: self.play(one, batches) for name, one in self.predictors().items()}
 
     def play(self, predictor: Predictor, batches: "Iterable[Batch] | None" = None) -> float:
         """The primary metric of a predictor on the test split, or on other batches."""

@@ -130,7 +130,7 @@ class Copying(Classification, Synthetic):
             self.numbers[inputs].float()[..., None] if self.as_numbers else inputs, targets
         )
 
-    def references(self) -> dict[str, float]:
+    def references_at(self, size: int) -> dict[str, float]:
         """Accuracy without memory, of one who forgot only the order, and the best; or losses.
 
         With `score=every`: nothing known, the present input, the step, and all. Of S symbols out of
@@ -149,8 +149,8 @@ class Copying(Classification, Synthetic):
         if self.score == "every":
             return {
                 "chance": math.log(self._classes),
-                "memoryless": self._memoryless_loss(self.delay),
-                "clock": self.symbols * math.log(self.alphabet) / self._steps(self.delay),
+                "memoryless": self._memoryless_loss(size),
+                "clock": self.symbols * math.log(self.alphabet) / self._steps(size),
                 "optimal": 0.0,
             }
         bag = expected_largest_count(self.symbols, self.alphabet) / self.symbols

@@ -19,7 +19,7 @@ from recurbench.tasks.base import (
     one_hot_logits,
 )
 from recurbench.tasks.common.classification import Classification
-from recurbench.tasks.common.source import Source
+from recurbench.tasks.common.source import Drawn
 from recurbench.tasks.common.synthetic import Synthetic
 
 
@@ -78,7 +78,7 @@ class Dyck(Classification, Synthetic):
         self.kinds, self.depth, self.length = kinds, depth, length
         self.eval_sequences = eval_sequences
 
-    def open(self) -> Source:
+    def open(self) -> Drawn:
         """Draws the evaluation splits; in `nested` only brackets around others count."""
         source = super().open()
         if self.depth > 1:
@@ -117,17 +117,16 @@ class Dyck(Classification, Synthetic):
         targets[:, :-1] = torch.where(opens[:, 1:], IGNORE_INDEX, inputs[:, 1:] - self.kinds)
         return Batch(inputs, targets)
 
-    def references(self) -> dict[str, float]:
+    def references_at(self, size: int) -> dict[str, float]:
         """Accuracy of a guess, of one who remembers only the last open bracket, and of a stack.
 
         The bracket opened last is the one to close if it closes at once, and any other otherwise.
         """
-        at_once = closing_at_once(self.depth, self.length)
-        return {
-            "chance": 1 / self.kinds,
-            "last_opened": at_once + (1 - at_once) / self.kinds,
-            "optimal": 1.0,
-        }
+        return self._known(closing_at_once(self.depth, size))
+
+    def references_of(self, split: str) -> dict[str, float]:
+        """As at a length; none of the brackets of `nested` closes at once."""
+        return self._known(0.0) if split == "nested" else super().references_of(split)
 
     def predictors(self) -> dict[str, Predictor]:
         """Always the first kind; that of the bracket opened last; the targets."""
@@ -135,6 +134,14 @@ class Dyck(Classification, Synthetic):
             "chance": lambda batch: one_hot_logits(dense(batch.inputs).flatten() * 0, self.kinds),
             "last_opened": self._last_opened,
             "optimal": self.oracle,
+        }
+
+    def _known(self, at_once: float) -> dict[str, float]:
+        """The references where a share of the brackets closes at once."""
+        return {
+            "chance": 1 / self.kinds,
+            "last_opened": at_once + (1 - at_once) / self.kinds,
+            "optimal": 1.0,
         }
 
     def _last_opened(self, batch: Batch) -> Tensor:

@@ -84,12 +84,12 @@ class Induction(Classification, Synthetic):
         inputs = torch.full((rows, count + 2), self.trigger).scatter_(1, places, symbols)
         return Batch(inputs, symbols.gather(1, asked[:, None])[:, 0])
 
-    def references(self) -> dict[str, float]:
+    def references_at(self, size: int) -> dict[str, float]:
         """Accuracy without memory, of one who knows only how often each symbol came, and the best.
 
         The second says the most frequent symbol; every symbol is as likely to be asked for.
         """
-        symbols = self.length - 2
+        symbols = size - 2
         return {
             "chance": 1 / self.alphabet,
             "bag": expected_largest_count(symbols, self.alphabet) / symbols,

@@ -74,11 +74,11 @@ class ModularArithmetic(FormalLanguage):
         symbols[:, 1:] += (tokens[:, 1::2] - self.modulus) * self.modulus
         return symbols
 
-    def references(self) -> dict[str, float]:
+    def references_at(self, size: int) -> dict[str, float]:
         """As in all formal languages, and of one who forgets that products bind tighter."""
         agreement = self.machine.agreement(self.left_to_right)
-        right = float(agreement.shares(self._symbols_in(self.length))[1])
-        return super().references() | {"left_to_right": right}
+        right = float(agreement.shares(*self._range(size))[1])
+        return super().references_at(size) | {"left_to_right": right}
 
     def predictors(self) -> dict[str, Predictor]:
         """As in all formal languages, and the formula evaluated from left to right."""

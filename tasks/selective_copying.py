@@ -94,7 +94,7 @@ class SelectiveCopying(Classification, Synthetic):
         targets[:, length:] = recalled
         return Batch(inputs, targets)
 
-    def references(self) -> dict[str, float]:
+    def references_at(self, size: int) -> dict[str, float]:
         """Accuracy without memory, of one who forgot only the order, and the best."""
         return {
             "chance": 1 / self.alphabet,

@@ -70,10 +70,10 @@ class FlipFlop(Classification, Synthetic):
         inputs = (signs * pulses).float()
         return Batch(inputs, last_pulses(inputs))
 
-    def references(self) -> dict[str, float]:
+    def references_at(self, size: int) -> dict[str, float]:
         """Accuracy of a guess, of one who sees the pulses but forgets them, and the best."""
         seen = ((1 + self.pulse) / 2) ** self.bits
-        memoryless = (1 + (self.length - 1) * seen) / self.length
+        memoryless = (1 + (size - 1) * seen) / size
         return {"chance": 0.5**self.bits, "memoryless": memoryless, "optimal": 1.0}
 
     def predictors(self) -> dict[str, Predictor]:

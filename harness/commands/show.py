@@ -101,7 +101,7 @@ def _metrics(record: Record, primary: str, width: int) -> Table:
         for split, found in record.metrics.items()
     ]
     gaps = [""] * (len(names) - 1)
-    references = [[_safe(name), _number(value), *gaps] for name, value in record.references.items()]
+    references = [[_safe(name), value, *gaps] for name, value in _references(record)]
     lines = [["split", *map(_safe, names)], *scores, *references]
     taken = [max(map(len, column)) + 3 for column in zip(*lines, strict=True)]
     if sum(taken) < width:
@@ -115,6 +115,20 @@ def _metrics(record: Record, primary: str, width: int) -> Table:
     for row in list(zip(*lines, strict=True))[1:]:
         table.add_row(*row)
     return table
+
+
+def _references(record: Record) -> list[tuple[str, str]]:
+    """References and their scores; where splits differ, the name says of which ones a score is."""
+    known = {"test": record.references, **(record.split_references or {})}
+    splits: dict[tuple[str, str], list[str]] = {}
+    for split in record.metrics:
+        for name, value in known.get(split, {}).items():
+            splits.setdefault((name, _number(value)), []).append(split)
+    everywhere = list(record.metrics)
+    return [
+        (name if found == everywhere else f"{name}, {', '.join(found)}", value)
+        for (name, value), found in splits.items()
+    ]
 
 
 def _safe(text: str) -> str:

@@ -131,8 +131,8 @@ class Record(msgspec.Struct, kw_only=True, gc=False):
     """One run: what was asked for, what came out, what it cost and where it happened.
 
     Attributes:
-        primary: None for a run that failed before it was known.
-        cost: None for a run that failed before it was known.
+        primary, cost: None for a run that failed before they were known.
+        references, split_references: on test, and on other splits; older records know no others.
         metrics: by split, `val`, `test` and `test_<name>`, then by name.
         curve: points of `step`, `seconds`, `train/loss` and `val/<metric>`.
         study: the name that a sweep gives what belongs together.
@@ -155,6 +155,7 @@ class Record(msgspec.Struct, kw_only=True, gc=False):
     budget: Section
     primary: Primary | None
     references: Scores
+    split_references: dict[str, Scores] | msgspec.UnsetType = msgspec.UNSET
     metrics: dict[str, Scores]
     curve: list[Scores]
     cost: Cost | None
@@ -181,11 +182,10 @@ class Record(msgspec.Struct, kw_only=True, gc=False):
     def _require_scores(self) -> None:
         if self.primary is None or self.cost is None:
             raise ValueError("completed, but primary or cost is null")
+        name = self.primary.name
         for split in ("val", "test"):
-            if self.primary.name not in self.metrics.get(split, {}):
-                raise ValueError(
-                    f"completed, but metrics.{split} lacks {self.primary.name}, its primary.name"
-                )
+            if name not in self.metrics.get(split, {}):
+                raise ValueError(f"completed, but metrics.{split} lacks {name}, its primary.name")
 
     @property
     def finished(self) -> float:
@@ -209,8 +209,8 @@ class Damaged:
 
 def digest(parts: Any) -> str:
     """A short hash of plain values; the order of keys does not matter."""
-    canonical = json.dumps(parts, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+    canonical = json.dumps(parts, sort_keys=True, allow_nan=False).encode()
+    return hashlib.sha256(canonical).hexdigest()[:12]
 
 
 def encode(record: Record) -> bytes:

@@ -25,6 +25,8 @@ class Setting(msgspec.Struct, kw_only=True, dict=True):
     """What runs have in common that differ in their seed alone.
 
     Attributes:
+        references: on test.
+        split_references: on other splits, by the names that scores have for them.
         machine: hardware, threads and device, in words.
         commit: of the repository that the code came from, if it is known.
     """
@@ -37,6 +39,7 @@ class Setting(msgspec.Struct, kw_only=True, dict=True):
     optimizer: Section
     primary: Primary | None
     references: Scores
+    split_references: dict[str, Scores]
     machine: str
     versions: dict[str, str | None]
     commit: str | None
@@ -95,6 +98,7 @@ def run_of(record: Record, place: str) -> Run:
         optimizer=record.optimizer,
         primary=record.primary,
         references=record.references,
+        split_references=record.split_references or {},
         machine=f"{where.hardware}, {where.threads} threads, {where.device}",
         versions={
             name: getattr(where, name)

@@ -25,7 +25,8 @@ class Track:
     Attributes:
         settings: what all its runs share: task, data, model, train, budget, precision.
         metric: the task's primary metric, None when no run got as far as to know it.
-        references: scores that a result is to be read against.
+        references: scores that a result on test is to be read against.
+        split_references: those of other splits; what test has does not count there.
         entries: best first, those without a completed run last.
         machines: the hardware and thread counts of its runs; times compare within one only.
         machine: the one that most entries' times are from.
@@ -44,6 +45,7 @@ class Track:
     metric: str | None
     higher_is_better: bool
     references: dict[str, float | None]
+    split_references: dict[str, dict[str, float | None]]
     entries: list[Row]
     machines: list[str]
     machine: str | None
@@ -98,6 +100,7 @@ def _build_track(found: list[Run], paired: bool) -> Track:
         metric=primary.name if primary else None,
         higher_is_better=higher,
         references=latest.setting.references if latest else {},
+        split_references=latest.setting.split_references if latest else {},
         entries=entries,
         machines=sorted({run.setting.machine for run in runs}),
         machine=max(sorted(machines), key=machines.__getitem__, default=None),

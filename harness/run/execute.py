@@ -205,7 +205,11 @@ def _busy(prepared: Prepared, owner: Owner | None) -> Outcome:
 
 def _known(prepared: Prepared) -> dict[str, Any]:
     """What a record says of a run before it is trained."""
-    return {"primary": prepared.primary, "references": dict(prepared.references)}
+    return {
+        "primary": prepared.primary,
+        "references": dict(prepared.references),
+        "split_references": prepared.split_references,
+    }
 
 
 def _info(prepared: Prepared) -> RunInfo:

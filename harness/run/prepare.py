@@ -20,7 +20,8 @@ class Prepared:
 
     Attributes:
         config: with all that was left open settled.
-        references: the scores that the result is to be read against.
+        references: the scores that the result on test is to be read against.
+        split_references: those of other splits, by the names that a record has for them.
         reads: the files that the data came from.
     """
 
@@ -30,6 +31,7 @@ class Prepared:
     identity: Identity
     primary: Primary
     references: dict[str, float]
+    split_references: dict[str, dict[str, float]]
     reads: Reads
 
 
@@ -45,7 +47,16 @@ def prepare(config: Config) -> Prepared:
     config, model = build_model(config, task)
     primary = Primary(name=task.primary, higher_is_better=higher_is_better(task))
     identity = identity_of(config, fingerprint)
-    return Prepared(config, task, model, identity, primary, task.references(), reads)
+    return Prepared(
+        config, task, model, identity, primary, task.references(), split_references_of(task), reads
+    )
+
+
+def split_references_of(task: Task) -> dict[str, dict[str, float]]:
+    """The references of `val` and `test_<name>`, as far as the task knows some."""
+    further = {f"test_{name}": name for name in task.extra_test_dataloaders()}
+    found = {key: task.references_of(name) for key, name in {"val": "val", **further}.items()}
+    return {key: known for key, known in found.items() if known}
 
 
 def identity_of(config: Config, fingerprint: str) -> Identity:

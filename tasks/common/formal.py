@@ -32,8 +32,8 @@ class Automaton(NamedTuple):
             states = torch.where(step < lengths, self.moves[states, symbol], states)
         return self.classes[states]
 
-    def shares(self, longest: int) -> Tensor:
-        """How likely each class is `(C,)` if symbols, and lengths up to `longest`, are uniform."""
+    def shares(self, shortest: int, longest: int) -> Tensor:
+        """How likely each class is `(C,)` if symbols, and lengths in a range, are uniform."""
         states, symbols = self.moves.shape
         steps = torch.zeros(states, states, dtype=torch.float64)
         share = torch.tensor(1 / symbols, dtype=torch.float64)
@@ -41,11 +41,12 @@ class Automaton(NamedTuple):
         steps.index_put_((sources, self.moves), share.expand_as(self.moves), accumulate=True)
         now = torch.eye(states, dtype=torch.float64)[0]
         total = torch.zeros_like(now)
-        for _ in range(longest):
+        for length in range(1, longest + 1):
             now = now @ steps
-            total += now
+            if length >= shortest:
+                total += now
         classes = torch.zeros(int(self.classes.max()) + 1, dtype=torch.float64)
-        return classes.index_add_(0, self.classes, total / longest)
+        return classes.index_add_(0, self.classes, total / (longest - shortest + 1))
 
     def agreement(self, other: "Automaton") -> "Automaton":
         """Reads a string with both: class 1 where they agree on it, 0 where they do not."""
@@ -80,8 +81,8 @@ class FormalLanguage(Classification, Synthetic):
 
     def draw(self, rows: int, size: int, source: torch.Generator) -> Batch:
         """Strings of up to `size` tokens; where that is beyond training, of more than half."""
-        shortest = self._symbols_in(size // 2 if size > self.length else 0) + 1
-        counts = torch.randint(shortest, self._symbols_in(size) + 1, (rows,), generator=source)
+        shortest, longest = self._range(size)
+        counts = torch.randint(shortest, longest + 1, (rows,), generator=source)
         drawn = (rows, int(counts.max()))
         symbols = torch.randint(self.machine.moves.shape[1], drawn, generator=source)
         lengths = self.width * (counts - 1) + 1
@@ -92,17 +93,18 @@ class FormalLanguage(Classification, Synthetic):
         """The tokens `(B, T)` of the automaton's symbols."""
         return symbols
 
-    def references(self) -> dict[str, float]:
-        """Accuracy of a guess, of the likeliest class if there is one, and of the rule."""
-        shares = self.machine.shares(self._symbols_in(self.length))
-        known = {"chance": 1 / len(shares), "majority": float(shares.max()), "optimal": 1.0}
-        if known["majority"] - known["chance"] < 1e-9:
+    def references_at(self, size: int) -> dict[str, float]:
+        """Accuracy of a guess, of the class that is likeliest in training, and of the rule."""
+        shares, trained_on = (self.machine.shares(*self._range(n)) for n in (size, self.length))
+        majority = float(shares[trained_on.argmax()])
+        known = {"chance": 1 / len(shares), "majority": majority, "optimal": 1.0}
+        if trained_on.max() - known["chance"] < 1e-9:  # no class is likelier than others
             del known["majority"]
         return known
 
     def predictors(self) -> dict[str, Predictor]:
-        """Each class in turn; always the likeliest; the targets."""
-        shares = self.machine.shares(self._symbols_in(self.length))
+        """Each class in turn; always the likeliest of those in training; the targets."""
+        shares = self.machine.shares(*self._range(self.length))
         played: dict[str, Predictor] = {
             "chance": lambda batch: one_hot_logits(
                 torch.arange(len(batch.targets)) % len(shares), len(shares)
@@ -113,6 +115,11 @@ class FormalLanguage(Classification, Synthetic):
             "optimal": self.oracle,
         }
         return {name: played[name] for name in self.references() if name in played}
+
+    def _range(self, size: int) -> tuple[int, int]:
+        """The fewest and the most of the automaton's symbols in a string of a size."""
+        shortest = self._symbols_in(size // 2 if size > self.length else 0) + 1
+        return shortest, self._symbols_in(size)
 
     def _symbols_in(self, tokens: int) -> int:
         """How many of the automaton's symbols that many tokens spell."""

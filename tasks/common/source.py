@@ -82,6 +82,14 @@ class FromSource(Task):
         splits = self.source.splits.items()
         return {name: batches for name, batches in splits if name not in ("val", "test")}
 
+    def references(self) -> dict[str, float]:
+        """Those of the test split."""
+        return self.references_of("test")
+
+    def references_of(self, split: str) -> dict[str, float]:
+        """The scores of the predictors on a split of the source."""
+        return self.play_all(self.source.splits[split])
+
     def predictors(self) -> dict[str, Predictor]:
         """Those that the source has."""
         return self.source.predictors(self)
@@ -102,6 +110,9 @@ class Drawn(Source):
         size: its value.
         eval_sequences: sequences in validation and in each test split.
         train_sequences: sequences in training; None draws fresh ones without end.
+
+    Attributes:
+        sizes: of each evaluation split, by its name.
     """
 
     factors: ClassVar[tuple[int, ...]] = (2, 4)
@@ -120,10 +131,11 @@ class Drawn(Source):
     ) -> None:
         self.task, self.spec, self.draw, self.size = task, spec, draw, size
         self.train_sequences = train_sequences
-        sizes = {f"{knob}_{factor * size}": factor * size for factor in self.factors}
+        self.sizes = {"val": size, "test": size}
+        self.sizes |= {f"{knob}_{factor * size}": factor * size for factor in self.factors}
         self.splits = {
             split: self._evaluation(split, value, eval_sequences)
-            for split, value in {"val": size, "test": size, **sizes}.items()
+            for split, value in self.sizes.items()
         }
 
     def training(self, batch_size: int, seed: int) -> Batches:

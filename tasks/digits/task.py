@@ -127,8 +127,11 @@ class Digits(Classification):
 
     def references(self) -> dict[str, float]:
         """Accuracy of guessing, and of two baselines that see all pixels at once."""
-        played = super().references()
-        return played | {"chance": 1 / len(self.labels)}
+        return super().references() | {"chance": 1 / len(self.labels)}
+
+    def references_of(self, split: str) -> dict[str, float]:
+        """The same on validation, the only other split."""
+        return self.play_all(self.val_dataloader()) | {"chance": 1 / len(self.labels)}
 
     def predictors(self) -> dict[str, Predictor]:
         """A random class; that of the nearest class mean; ridge regression on the classes."""

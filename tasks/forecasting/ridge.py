@@ -4,9 +4,13 @@ Legend: B batch, W window, H horizon, C columns, N windows, F = C W, T targets.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
+
+Forecaster = Callable[[Tensor], Tensor]
+"""Gives forecasts `(B, H, C)` from windows `(B, W, C)`."""
 
 PENALTIES = (1e-9, 1e-7, 1e-5, 1e-3, 1e-1, 1e1)
 """Of the reference `ridge`, in mean variances of a window's values; validation chooses among them.
@@ -55,18 +59,17 @@ class Ridge:
                 targets = (groups == group).nonzero()[:, 0]
                 self._fits.append((targets, _Fit(x[windows], y[windows][:, targets])))
 
-    def forecaster(self, penalty: float) -> Callable[[Tensor], Tensor]:
-        """Forecasts `(B, H, C)` from windows `(B, W, C)`; 0 where no target was known."""
+    def forecaster(self, penalty: float) -> Forecaster:
+        """What forecasts with a penalty; it says 0 where no target was known."""
+        return partial(self._forecast, penalty=penalty)
 
-        def forecast(inputs: Tensor) -> Tensor:
-            x = inputs.transpose(1, 2).flatten(1).double()
-            y = x.new_zeros(len(x), self._width)
-            for targets, fit in self._fits:
-                y[:, targets] = fit(x, penalty)
-            forecasts: Tensor = y.float().unflatten(1, (inputs.shape[2], -1)).transpose(1, 2)
-            return forecasts
-
-        return forecast
+    def _forecast(self, inputs: Tensor, penalty: float) -> Tensor:
+        x = inputs.transpose(1, 2).flatten(1).double()
+        y = x.new_zeros(len(x), self._width)
+        for targets, fit in self._fits:
+            y[:, targets] = fit(x, penalty)
+        forecasts: Tensor = y.float().unflatten(1, (inputs.shape[2], -1)).transpose(1, 2)
+        return forecasts
 
 
 class _Fit:

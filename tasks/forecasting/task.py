@@ -1,7 +1,6 @@
 """Forecasting: predict the next values of a series from a window of past ones."""
 
-from collections.abc import Callable
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -35,7 +34,7 @@ from recurbench.tasks.forecasting.forecasts import (
     scale_of,
 )
 from recurbench.tasks.forecasting.plots import PLOTTED, plot_forecasts, require_matplotlib
-from recurbench.tasks.forecasting.ridge import PENALTIES, Ridge
+from recurbench.tasks.forecasting.ridge import PENALTIES, Forecaster, Ridge
 from recurbench.tasks.forecasting.series import Missing, Options, write_example
 from recurbench.tasks.forecasting.sources import SEASONS, Needs, require_table, source_of
 from recurbench.tasks.forecasting.table import Format, Separator
@@ -166,8 +165,9 @@ class Forecasting(Task):
         source = source_of(self.dataset, self.files, self.options)
         series = source.read()
         self.names = series.columns
-        needs = Needs(self.window, self.horizon, self.season, self.batch_size)
-        splits = needs.split(source, series)
+        splits = Needs(self.window, self.horizon, self.season, self.batch_size).split(
+            source, series
+        )
         self.notes += [note for part in splits.values() for note in part.notes]
         self.rows = {split: part.values for split, part in splits.items()}
         require_variation(self.rows["train"], self.season, self.names, source.place)
@@ -220,32 +220,25 @@ class Forecasting(Task):
             return None
         return FreeRun(self._window_of(batch), self._answers(batch), stop=None)
 
+    def references_of(self, split: str) -> dict[str, float]:
+        """On validation, the only other split; `ridge` is better there, where it was chosen."""
+        return self.play_all(self.val_dataloader())
+
     def predictors(self) -> dict[str, Predictor]:
-        """The `naive_forecasts`, and `ridge`, linear regression on the train split.
-
-        Its penalty is the one of `PENALTIES` with the least error on validation.
-        """
-
-        def player(forecast: Callable[[Tensor], Tensor]) -> Predictor:
-            def play(batch: Batch) -> Tensor:
-                said = forecast(self._window_of(batch))
-                return said if self.method == "recursive" else said.flatten(1)
-
-            return play
-
-        @cache
-        def ridge() -> Callable[[Tensor], Tensor]:
-            train, seen = self.standardised["train"], self.seen["train"]
-            centred = self.zero == "window"
-            fitted = Ridge(train, self.window, self.horizon, centred=centred, seen=seen)
-            tried = map(fitted.forecaster, PENALTIES)
-            return min(tried, key=lambda one: self.play(player(one), self.val_dataloader()))
-
+        """The `naive_forecasts`, and `ridge`."""
         forecasts = naive_forecasters(self.window, self.horizon, self.season, len(self.names))
         if self.zero == "window":
             forecasts["window_mean"] = forecasts.pop("mean")  # that is what 0 is then
-        forecasts["ridge"] = lambda window: ridge()(window)
-        return {name: player(forecast) for name, forecast in forecasts.items()}
+        forecasts["ridge"] = lambda window: self.ridge(window)
+        return {name: self._player(forecast) for name, forecast in forecasts.items()}
+
+    @cached_property
+    def ridge(self) -> Forecaster:
+        """Linear regression on the train split, with the penalty that is best on validation."""
+        train, seen, centred = self.standardised["train"], self.seen["train"], self.zero == "window"
+        fitted = Ridge(train, self.window, self.horizon, centred=centred, seen=seen)
+        batches, tried = self.val_dataloader(), map(fitted.forecaster, PENALTIES)
+        return min(tried, key=lambda one: self.play(self._player(one), batches))
 
     def fingerprint(self) -> str:
         """A hash of the rows used and all that decides how they are cut and scaled."""
@@ -281,6 +274,13 @@ class Forecasting(Task):
         path = folder / f"table-{seed}.csv"
         write_example(path, generator(cls.name, "example", seed))
         return path
+
+    def _player(self, forecast: Forecaster) -> Predictor:
+        def play(batch: Batch) -> Tensor:
+            said = forecast(self._window_of(batch))
+            return said if self.method == "recursive" else said.flatten(1)
+
+        return play
 
     def _figures(self) -> MetricCollection:
         return forecast_figures(self.rows["train"], self.season, self.names)

@@ -146,11 +146,11 @@ class Language(Generative, Classification):
 
     def references(self) -> dict[str, float]:
         """The scores of models that count the symbols of the train split; see `NGrams`."""
-        before, after = self.test_ids[:-1], self.test_ids[1:]
-        nats = {name: -model(before, after).mean().item() for name, model in self._models().items()}
-        if self.level == "character":
-            return {name: value / math.log(2) for name, value in nats.items()}
-        return {name: math.exp(value) for name, value in nats.items()}
+        return self._scores(self.test_ids)
+
+    def references_of(self, split: str) -> dict[str, float]:
+        """The same on validation, the only other split."""
+        return self._scores(self.val_ids)
 
     def predictors(self) -> dict[str, Predictor]:
         """The models of `references`; their outputs are the log-probabilities of all symbols."""
@@ -247,6 +247,13 @@ class Language(Generative, Classification):
                 f"{self._source(split)}: the {split} split has {len(splits[split])} {self.level}s, "
                 f"but {asked} need {needed}"
             )
+
+    def _scores(self, ids: Tensor) -> dict[str, float]:
+        before, after = ids[:-1], ids[1:]
+        nats = {name: -model(before, after).mean().item() for name, model in self._models().items()}
+        if self.level == "character":
+            return {name: value / math.log(2) for name, value in nats.items()}
+        return {name: math.exp(value) for name, value in nats.items()}
 
     def _models(self) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
         """The counting models by their names, from the least to the most informed."""

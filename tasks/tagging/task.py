@@ -117,13 +117,13 @@ class Tagging(Classification, FromSource):
             eval_sequences=self.eval_sequences,
         )
 
-    def references(self) -> dict[str, float]:
+    def references_of(self, split: str) -> dict[str, float]:
         """Accuracy of the source's predictors, played unless the source knows it exactly.
 
         For the model, `optimal` is the best from all symbols up to a step, `noncausal` the best
         from the whole sequence.
         """
-        return super().references() | self.source.exact()
+        return super().references_of(split) | self.source.exact()
 
     @classmethod
     def example_file(cls, folder: Path, seed: int) -> Path:

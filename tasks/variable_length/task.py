@@ -118,11 +118,12 @@ class VariableLength(Classification, FromSource):
             found = japanese_vowels()
         return SeriesWithClasses(self.name, found)
 
-    def references(self) -> dict[str, float]:
+    def references_of(self, split: str) -> dict[str, float]:
         """Accuracy of guessing and of a perfect rule, or of simple predictors on recorded data."""
         exact = {"chance": 1 / self.spec.output_size, "optimal": 1.0}
+        batches = self.source.splits[split]
         return {
-            name: exact[name] if name in exact else self.play(predictor)
+            name: exact[name] if name in exact else self.play(predictor, batches)
             for name, predictor in self.predictors().items()
         }
 

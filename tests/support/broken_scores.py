@@ -88,6 +88,12 @@ class WrongFormula(SoundEndless):
 
 
 @fails("references_are_played")
+class WrongFormulaElsewhere(SoundEndless):
+    def references_of(self, split: str) -> dict[str, float]:
+        return {"chance": 1 / 8 if split == "val" else 1 / 4, "optimal": 1.0}
+
+
+@fails("references_are_played")
 class NobodyPlays(Sound):
     def references(self) -> dict[str, float]:
         return {**super().references(), "naive": 0.3}

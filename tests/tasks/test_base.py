@@ -83,6 +83,13 @@ def test_references_are_the_scores_of_predictors_unless_a_task_says_better():
     assert endless.play(endless.predictors()["chance"]) != 1 / 8
 
 
+def test_references_of_test_say_nothing_of_other_splits():
+    for cls in (Sound, SoundEndless):
+        task = cls().ready(batch_size=3, seed=0)
+        for split in ["val", *task.extra_test_dataloaders()]:
+            assert task.references_of(split) == {}
+
+
 def test_a_predictor_plays_on_other_batches_too():
     task = SoundEndless().ready(batch_size=3, seed=0)
     ones = Batch(torch.ones(2, 7, dtype=torch.long), torch.ones(2, dtype=torch.long))

@@ -96,6 +96,16 @@ def test_references_are_played_within_sampling_error(kinds, depth, length):
         assert task.play(predictors[name]) == pytest.approx(value, abs=0.03)
 
 
+def test_the_last_bracket_opened_says_nothing_of_those_around_others():
+    task = ready(kinds=4, depth=8, length=40, eval_sequences=4000)
+    nested = task.extra_test_dataloaders()["nested"]
+    references = task.references_of("nested")
+    assert references == {"chance": 0.25, "last_opened": 0.25, "optimal": 1.0}
+    played = task.play(task.predictors()["last_opened"], nested)
+    assert played == pytest.approx(0.25, abs=0.01)
+    assert task.references()["last_opened"] > 0.6
+
+
 def test_who_remembers_the_last_bracket_does_just_that():
     task = ready(kinds=3, depth=4, length=12)
     (first, *_) = task.test_dataloader()

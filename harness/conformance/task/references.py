@@ -6,8 +6,14 @@ import torch
 
 from recurbench.harness.conformance.findings import require
 from recurbench.harness.conformance.task.scores import close
-from recurbench.harness.conformance.task.subject import Subject, better, places, scores
-from recurbench.tasks.base import Predictor, Task
+from recurbench.harness.conformance.task.subject import (
+    Subject,
+    better,
+    evaluation_of,
+    places,
+    scores,
+)
+from recurbench.tasks.base import Batches, Predictor, Task
 
 PARTS = 10
 """Parts of the test split, whose scores tell the sampling error of the whole."""
@@ -20,15 +26,26 @@ BEYOND_OPTIMAL = {"noncausal"}
 
 
 def references_are_played(subject: Subject) -> None:
-    """Each reference is what its predictor scores on test; chance is worst, `optimal` best."""
-    task = subject.task
-    references, predictors = subject.references, task.predictors()
+    """Each reference is what its predictor scores on its split; on test, chance is the worst."""
+    references = subject.references
     require(
         bool(references),
         seen="no references",
         expected="chance, naive ones, the optimum if known: a score means nothing without them",
         cause="`predictors` is not overridden",
     )
+    allowed = _check_played(subject.task, "test", references)
+    _check_order(references, better(subject.task), allowed.get("chance", 0))
+    for split in evaluation_of(subject.task):
+        if split != "test":
+            _check_played(subject.task, split, subject.task.references_of(split))
+    if not subject.knobs and subject.cls.default_references:
+        _check_default_references(references, dict(subject.cls.default_references))
+
+
+def _check_played(task: Task, split: str, references: dict[str, float]) -> dict[str, float]:
+    """Plays the references of a split; returns how far off each may be, for sampling's sake."""
+    predictors, batches = task.predictors(), evaluation_of(task)[split]
     allowed: dict[str, float] = {}
     for name, value in references.items():
         require(
@@ -43,17 +60,15 @@ def references_are_played(subject: Subject) -> None:
             expected="a predictor of the same name for each reference",
             cause="a formula that nothing proves",
         )
-        played, error = _play_in_parts(task, predictors[name])
+        played, error = _play_in_parts(task, predictors[name], batches)
         allowed[name] = max(ERRORS * error, 1e-6 * max(abs(value), 1e-3))
         require(
             abs(played - value) <= allowed[name],
-            seen=f"{name} is said to score {value:.6g}, but scores {played:.6g} on test",
+            seen=f"{name} is said to score {value:.6g}, but scores {played:.6g} on {split}",
             expected=f"the same, to {allowed[name]:.2g}",
-            cause="a formula of another layout or of other knobs",
+            cause="a formula of another layout, of other knobs or of another split",
         )
-    _check_order(references, better(task), allowed.get("chance", 0))
-    if not subject.knobs and subject.cls.default_references:
-        _check_default_references(references, dict(subject.cls.default_references))
+    return allowed
 
 
 def _check_order(references: dict[str, float], higher: bool, luck: float) -> None:
@@ -102,14 +117,14 @@ def oracle_is_best(subject: Subject) -> None:
         )
 
 
-def _play_in_parts(task: Task, predictor: Predictor) -> tuple[float, float]:
-    """What a predictor scores on test, and the standard error of that.
+def _play_in_parts(task: Task, predictor: Predictor, batches: Batches) -> tuple[float, float]:
+    """What a predictor scores on a split, and the standard error of that.
 
     The error is estimated from parts of the split, each with every tenth sequence.
     """
     whole, parts = task.ranking_metrics(), [task.ranking_metrics() for _ in range(PARTS)]
     row = 0
-    for batch in task.test_dataloader():
+    for batch in batches:
         outputs = predictor(batch)
         if task.free_runs_rank:
             run = task.free_run(batch)

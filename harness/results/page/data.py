@@ -109,7 +109,8 @@ def _track(board: Board, track: Track, details: Details, curves: Curves) -> dict
         "metric": track.metric,
         "higher": track.higher_is_better,
         "references": {
-            name: score for name, score in track.references.items() if score is not None
+            split: {name: score for name, score in known.items() if score is not None}
+            for split, known in {"test": track.references, **track.split_references}.items()
         },
         "settings": {
             section: said

@@ -24,7 +24,7 @@ const HEIGHT = 340;
  *
  * `make()` gives `{xLabel, yLabel, series, lines, ticks, all, hint}` anew at every change. A series
  * is `{label, key, x, y, low, high, style, points, joined, step, bars, front, names}`; lines are
- * references, `{label, value}`.
+ * references, `{label, value}`, or `{label, value, from, to}` over a part of the x axis.
  */
 export function plotSection({ id, title, note, controls = [], make, columns, logs = ["y"] }) {
   const box = el("div", { class: "plot" });
@@ -258,14 +258,23 @@ function paint(u, series, lines) {
   ctx.setLineDash([4 * ratio, 4 * ratio]);
   for (const line of lines) {
     const y = u.valToPos(line.value, "y", true);
+    const [start, end] = endsOf(u, line);
     stroke(ctx, [
-      [left, y],
-      [left + width, y],
+      [start, y],
+      [end, y],
     ]);
   }
   for (const one of series) paintSeries(u, ctx, one, ratio);
   paintLabels(u, ctx, series, lines, ratio);
   ctx.restore();
+}
+
+/** Where a reference begins and ends on the canvas. */
+function endsOf(u, line) {
+  const { left, width } = u.bbox;
+  if (line.from === undefined) return [left, left + width];
+  const inside = (x) => Math.min(Math.max(u.valToPos(x, "x", true), left), left + width);
+  return [inside(line.from), inside(line.to)];
 }
 
 /** Names of references and of named points: last, on a halo, so that no line hides them. */
@@ -285,7 +294,7 @@ function paintLabels(u, ctx, series, lines, ratio) {
   for (const line of lines) {
     const y = u.valToPos(line.value, "y", true);
     const under = y - top < 16 * ratio;
-    write(line.label, "right", left + width - 6 * ratio, y + (under ? 13 : -4) * ratio);
+    write(line.label, "right", endsOf(u, line)[1] - 6 * ratio, y + (under ? 13 : -4) * ratio);
   }
   for (const one of series.filter((each) => each.names)) {
     const named = [];

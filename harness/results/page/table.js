@@ -270,7 +270,7 @@ export function board(track, chosen) {
 /** References in the order in which they stand between the rows. */
 function references(track, by, sign) {
   const up = by?.key === "test" ? sign : track.higher ? -1 : 1;
-  return Object.entries(track.references).sort((a, b) => up * (a[1] - b[1]));
+  return Object.entries(track.references.test).sort((a, b) => up * (a[1] - b[1]));
 }
 
 /** Rows with each reference where its score belongs, or all at the end in another order. */

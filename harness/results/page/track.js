@@ -34,8 +34,22 @@ export function trackView(track) {
   return sections;
 }
 
-const lines = (track) =>
-  Object.entries(track.references).map(([label, value]) => ({ label, value }));
+/** The references of a split: what they score on another one says nothing of it. */
+const lines = (track, split = "test") =>
+  Object.entries(track.references[split] ?? {}).map(([label, value]) => ({ label, value }));
+
+/** Those of several splits, each above its own tick; one that does not change is one line. */
+function levels(track, splits) {
+  const found = [];
+  splits.forEach((split, i) => {
+    for (const { label, value } of lines(track, split)) {
+      const before = found.find((one) => one.label === label && one.to === i - 0.5);
+      if (before?.value === value) before.to = i + 0.5;
+      else found.push({ label, value, from: i - 0.5, to: i + 0.5 });
+    }
+  });
+  return found;
+}
 
 function scores(track, scored) {
   return dotSection({
@@ -99,7 +113,7 @@ function curves(track, scored) {
     make: () => ({
       xLabel: AXES.find(([key]) => key === x())[1],
       yLabel: named.find(([key]) => key === y())[1],
-      lines: y() === "val" ? lines(track) : [],
+      lines: y() === "val" ? lines(track, "val") : [],
       series: scored()
         .filter((row) => row.curves.length)
         .map((row) => ({
@@ -212,12 +226,12 @@ function lengths(track, scored) {
   return plotSection({
     id: "length",
     title: "Longer sequences",
-    note: "The same models on further test splits, which are longer than those trained on; bands are 95 % intervals over seeds.",
+    note: "The same models on further test splits, which are longer than those trained on; bars are 95 % intervals over seeds, dashed lines the references of each split.",
     make: () => ({
       xLabel: "test split",
       yLabel: `test ${track.metric}`,
       ticks: names,
-      lines: lines(track),
+      lines: levels(track, all),
       series: scored().map((row) => {
         const known = all
           .map((name, i) => [i, name === "test" ? [row.test, row.interval] : row.splits[name]])

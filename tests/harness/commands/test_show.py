@@ -48,6 +48,31 @@ def test_a_run_with_many_metrics_is_readable_in_a_narrow_terminal(
         assert f"{value:.4g}" in line
 
 
+def test_a_reference_says_of_which_splits_it_is(
+    workplace: Path, capsys: pytest.CaptureFixture
+) -> None:
+    splits = ("val", "test", "test_delay_30")
+    record = make_record(
+        run_id="ab1",
+        metrics={split: {"accuracy": 0.75} for split in splits},
+        references={"chance": 0.125, "bag": 0.5, "old": 0.25},
+        split_references={
+            "val": {"chance": 0.125, "bag": 0.5},
+            "test_delay_30": {"chance": 0.125, "bag": 0.4},
+        },
+    )
+    write(ResultsFolder(Path("results")).record("copying", "gru", "ab1"), record)
+    assert main(["show", "ab1"]) == 0
+    lines = [line.split("│") for line in capsys.readouterr().out.splitlines() if "│" in line]
+    found = {line[1].strip(): line[2].strip() for line in lines}
+    assert {name: found[name] for name in found if name not in splits} == {
+        "chance": "0.125",
+        "bag, val, test": "0.5",
+        "bag, test_delay_30": "0.4",
+        "old, test": "0.25",
+    }
+
+
 def put(*run_ids: str) -> None:
     for run_id in run_ids:
         record = make_record(run_id=run_id)

@@ -57,6 +57,16 @@ def test_the_shipped_results_make_a_page_of_at_most_a_megabyte_and_a_half(shippe
     assert len(shipped.encode()) <= 1_500_000
 
 
+def test_beside_a_split_stand_its_own_references_and_no_others(tmp_path: Path) -> None:
+    known = {"val": {"chance": 0.1}, "test_delay_30": {"chance": 0.5, "bag": None}}
+    records = [make_record("gru", split_references=known), make_record("lstm", train="long")]
+    tracks = data_in(page_of(records, tmp_path / "records"))["tracks"]
+    found = [track["references"] for track in tracks]
+    of_test = {"test": {"chance": 0.125}}
+    assert of_test in found
+    assert of_test | {"val": {"chance": 0.1}, "test_delay_30": {"chance": 0.5}} in found
+
+
 def test_every_track_and_study_of_the_shipped_results_is_in_it(shipped: str) -> None:
     data = data_in(shipped)
     assert len(data["studies"]) == 10

@@ -255,3 +255,15 @@ def test_a_record_from_before_flops_were_counted_is_read_and_stays_as_it_is() ->
     assert isinstance(record, Record)
     assert record.cost.flops_per_token is None
     assert encode(record) == content
+
+
+def test_a_record_from_before_splits_had_references_is_read_and_stays_as_it_is() -> None:
+    old = json.loads(encode(make_record()))
+    assert "split_references" not in old
+    record = decode(json.dumps(old).encode(), "old.json")
+    assert isinstance(record, Record)
+    assert not record.split_references
+    assert json.loads(encode(record)) == old
+    known = {"val": {"chance": 0.5}}
+    (new,) = [decode(encode(make_record(split_references=known)), "new.json")]
+    assert new.split_references == known

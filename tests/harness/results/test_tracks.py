@@ -63,6 +63,14 @@ def test_a_track_knows_its_settings_without_their_id():
     }  # fmt: skip
     assert (track.metric, track.higher_is_better) == ("accuracy", True)
     assert track.references == {"chance": 0.125}
+    assert track.split_references == {}
+
+
+def test_a_track_has_for_each_split_its_own_references():
+    known = {"val": {"chance": 0.13}, "test_delay_30": {"chance": 0.5, "bag": None}}
+    (track,) = build_tracks([run(split_references=known)])
+    assert track.references == {"chance": 0.125}
+    assert track.split_references == known
 
 
 @pytest.mark.parametrize("higher_is_better", [True, False])

@@ -73,6 +73,8 @@ def test_every_cell_runs_and_so_does_every_task(
     assert {"val", "test"} <= set(record["metrics"])
     assert all(name in metrics for metrics in record["metrics"].values())
     assert record["references"]
+    assert set(record["split_references"]) == set(record["metrics"]) - {"test"}
+    assert all(set(x) == set(record["references"]) for x in record["split_references"].values())
     assert [point["step"] for point in record["curve"]] == [1, 2, 3]
     assert [f"val/{name}" in point for point in record["curve"]] == [False, True, True]
     cost = record["cost"]
