@@ -122,6 +122,7 @@ def _run(entry: int, trial: int, seed: int, scores: dict[str, Any]) -> Run:
         cell={"name": name},
         optimizer={"lr": 10.0**-trial},
         primary=Primary(name="score", higher_is_better=True),
+        overlap=None,
         references={},
         split_references={},
         machine="none",

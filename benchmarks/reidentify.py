@@ -35,9 +35,10 @@ from recurbench.harness.results.record import PROTOCOL, Record, Scores
 from recurbench.harness.run.first_defaults import FIRST_DEFAULTS
 from recurbench.harness.run.identity import identify
 from recurbench.harness.run.prepare import split_references_of
+from recurbench.tasks.base import Task
 
-Found = tuple[str, dict[str, Any], dict[str, Any]]
-"""A fingerprint, references of test, and those of other splits."""
+Found = tuple[Task, str, dict[str, Any], dict[str, Any]]
+"""A task, its fingerprint, references of test, and those of other splits."""
 
 REFERENCE = Path(__file__).parents[1] / "results" / "reference"
 
@@ -59,13 +60,13 @@ def reidentified(record: Record) -> Record:
 
 
 class References:
-    """Makes the references of records anew, once for each task with its knobs."""
+    """Makes what records say of their tasks anew, once for each task with its knobs."""
 
     def __init__(self) -> None:
         self._known: dict[str, Found | None] = {}
 
     def renew(self, record: Record) -> Record:
-        """A record with today's references; those that differ by rounding alone stay.
+        """A record with today's references, but those that differ by rounding alone, and overlap.
 
         Raises:
             SystemExit: today's data is another than that of the record.
@@ -75,12 +76,15 @@ class References:
         known = self._of(record)
         if known is None:
             return record
-        data, references, elsewhere = known
+        task, data, references, elsewhere = known
         if data != record.track.data:
             raise SystemExit(f"{record.run_id}: today's data of {record.task} is another")
         before = record.split_references or {}
+        sequences = record.cost.steps * task.batch_size if record.cost else 0
+        overlap = task.overlap(sequences)
         return msgspec.structs.replace(
             record,
+            overlap=msgspec.UNSET if overlap is None else overlap,
             references=_kept(record.references, references),
             split_references={
                 split: _kept(before.get(split, {}), found) for split, found in elsewhere.items()
@@ -98,7 +102,7 @@ class References:
                 self._known[key] = None
             else:
                 found = dict(task.references()), dict(split_references_of(task))
-                self._known[key] = task.fingerprint(), *found
+                self._known[key] = task, task.fingerprint(), *found
         return self._known[key]
 
 

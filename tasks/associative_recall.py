@@ -1,5 +1,6 @@
 """The associative recall task: look up the values of keys that were shown earlier."""
 
+import math
 from typing import Annotated
 
 import torch
@@ -15,7 +16,7 @@ from recurbench.tasks.base import (
     dense,
 )
 from recurbench.tasks.common.classification import Classification
-from recurbench.tasks.common.counting import expected_largest_count
+from recurbench.tasks.common.counting import expected_largest_count, expected_overlap
 from recurbench.tasks.common.synthetic import Synthetic
 
 
@@ -43,7 +44,8 @@ class AssociativeRecall(Classification, Synthetic):
         [[1, 3, 1]]
 
     Further test splits, `gap_<n>`, have two and four times the gap that is trained on. It is the
-    gap that grows, because more pairs would need more keys than a model was trained on.
+    gap that grows, because more pairs would need more keys than a model was trained on. Of the
+    sequences in test, 1.3 % are to be expected among the 32,000 of a default run.
 
     Args:
         pairs: of a key and a value, shown and asked for.
@@ -115,6 +117,11 @@ class AssociativeRecall(Classification, Synthetic):
             "seen": expected_largest_count(self.pairs, self.values) / self.pairs,
             "optimal": 1.0,
         }
+
+    def overlap(self, sequences: int) -> float:
+        """By the number of pairs, of values in the gap, and of orders of the questions."""
+        shown = math.perm(self.keys, self.pairs) * self.values ** (self.pairs + self.gap)
+        return expected_overlap(sequences, [shown * math.factorial(self.pairs)])
 
     def predictors(self) -> dict[str, Predictor]:
         """Always value 0; always the most frequent one of the pairs; the targets."""

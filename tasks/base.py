@@ -173,6 +173,14 @@ class Task(LightningDataModule, ABC):
         """
         return {}
 
+    def overlap(self, sequences: int) -> float | None:
+        """The share of test's inputs to be expected among so many training sequences.
+
+        Where sequences are drawn at random and there are few different ones, a test score is in
+        part one of memory; further test splits are not. None if it is not known or negligible.
+        """
+        return None
+
     def targets_of(self, batch: Batch) -> Tensor:
         """The targets in the order of the outputs, `(N, ...)`."""
         if self.spec.scope == "step":

@@ -16,7 +16,7 @@ from recurbench.tasks.base import (
     one_hot_logits,
 )
 from recurbench.tasks.common.classification import Classification
-from recurbench.tasks.common.counting import expected_largest_count
+from recurbench.tasks.common.counting import expected_largest_count, expected_overlap
 from recurbench.tasks.common.synthetic import Synthetic
 
 Score = Literal["recall", "every"]
@@ -66,6 +66,9 @@ class Copying(Classification, Synthetic):
     (LSTM), 0.0197 (GRU) and 0.0202 (RNN) at a delay of 1,000, in table 1.
 
     Further test splits, `delay_<n>`, have two and four times the delay that is trained on.
+
+    Strings of symbols are drawn again and again: of those in test, 62 % are to be expected among
+    the 32,000 sequences of a default run, of 10 symbols none. No sequence of another delay is.
 
     Args:
         symbols: how many are recalled.
@@ -155,6 +158,11 @@ class Copying(Classification, Synthetic):
             }
         bag = expected_largest_count(self.symbols, self.alphabet) / self.symbols
         return {"chance": 1 / self.alphabet, "bag": bag, "optimal": 1.0}
+
+    def overlap(self, sequences: int) -> float:
+        """By the number of strings of the symbols."""
+        drawn = min(sequences, self.train_sequences or sequences)
+        return expected_overlap(drawn, [self.alphabet**self.symbols])
 
     def predictors(self) -> dict[str, Predictor]:
         """Always symbol 0; always the most frequent one of the sequence; the targets.

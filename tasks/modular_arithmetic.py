@@ -31,7 +31,8 @@ class ModularArithmetic(FormalLanguage):
     All digits and all operators are equally likely. Training has formulas of 1 to `length` tokens,
     all odd lengths alike, where the paper gives all formulas of a batch one length and ends them
     with an equals sign. Further test splits, `length_<n>` for two and four times `length`, have
-    formulas of more than n / 2 and at most n tokens: longer than any before.
+    formulas of more than n / 2 and at most n tokens: longer than any before. Short formulas are
+    few: of those in test, 55 % are to be expected among the 32,000 of a default run.
 
     Args:
         modulus: the number of digits, which are 0 to `modulus - 1`.
@@ -73,6 +74,10 @@ class ModularArithmetic(FormalLanguage):
         symbols = tokens[:, ::2].clone()
         symbols[:, 1:] += (tokens[:, 1::2] - self.modulus) * self.modulus
         return symbols
+
+    def strings(self, symbols: int) -> int:
+        """Formulas of so many digits; the first has no operator."""
+        return int(self.modulus * (3 * self.modulus) ** (symbols - 1))
 
     def references_at(self, size: int) -> dict[str, float]:
         """As in all formal languages, and of one who forgets that products bind tighter."""

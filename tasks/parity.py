@@ -25,6 +25,8 @@ class Parity(FormalLanguage):
     Training has strings of 1 to `length` symbols, all lengths alike, where the paper gives all
     strings of a batch one length. Further test splits, `length_<n>` for two and four times
     `length`, have strings of more than n / 2 and at most n symbols: longer than any before.
+    Short strings are few: of those in test, 55 % are to be expected among the 32,000 of a default
+    run, so that the longer splits tell a rule from a memory.
 
     Args:
         length: symbols of the longest string that is trained on.

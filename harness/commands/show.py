@@ -80,6 +80,8 @@ def print_record(record: Record) -> None:
         console.print(f"interrupted, and resumed after step {record.resumed_after}")
     if record.metrics and record.primary:
         console.print(_metrics(record, record.primary.name, console.width))
+    if isinstance(record.overlap, float):
+        console.print(f"expected among what was trained on: {record.overlap:.1%} of test")
     if curve := draw_curve(record, console.width, console.encoding):
         console.print(curve, markup=False, soft_wrap=True)
     for name in SECTIONS:

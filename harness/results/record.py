@@ -21,8 +21,7 @@ PROTOCOL = 1
 """Raised by hand when the harness itself gives another result for the same run: its training step,
 the model around the cell, schedules, evaluation, random streams. Golden trajectories tell when."""
 
-LARGEST = 64 << 20
-"""Bytes of the largest file that is read as one record."""
+LARGEST = 64 << 20  # bytes of the largest file that is read as one record
 
 Status = Literal["completed", "diverged", "failed", "out_of_memory", "timed_out", "killed"]
 STATUSES: tuple[str, ...] = get_args(Status)
@@ -133,6 +132,7 @@ class Record(msgspec.Struct, kw_only=True, gc=False):
     Attributes:
         primary, cost: None for a run that failed before they were known.
         references, split_references: on test, and on other splits; older records know no others.
+        overlap: the share of test to be expected among what was trained on, where it is known.
         metrics: by split, `val`, `test` and `test_<name>`, then by name.
         curve: points of `step`, `seconds`, `train/loss` and `val/<metric>`.
         study: the name that a sweep gives what belongs together.
@@ -156,6 +156,7 @@ class Record(msgspec.Struct, kw_only=True, gc=False):
     primary: Primary | None
     references: Scores
     split_references: dict[str, Scores] | msgspec.UnsetType = msgspec.UNSET
+    overlap: Annotated[float, msgspec.Meta(ge=0, le=1)] | msgspec.UnsetType = msgspec.UNSET
     metrics: dict[str, Scores]
     curve: list[Scores]
     cost: Cost | None
@@ -249,8 +250,7 @@ def read(path: str | Path) -> Record | Damaged:
             return Damaged(Path(path), "not a file")
         if found.st_size > LARGEST:
             return Damaged(Path(path), f"{found.st_size:,} bytes are too many for a record")
-        with open(path, "rb", buffering=0) as file:
-            return decode(file.read(), path)
+        return decode(Path(path).read_bytes(), path)
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         return Damaged(Path(path), getattr(error, "strerror", None) or str(error))
 

@@ -31,6 +31,9 @@ WORD = 40
 FEW = 3
 """Fewer seeds than these say little of how a score would fall out the next time."""
 
+NOTABLE = 0.005
+"""The share of test sequences among those trained on from which a board says it."""
+
 FRAME = box.HEAVY_HEAD
 
 
@@ -72,6 +75,8 @@ def captions(board: Board, track: Track) -> list[str]:
     """What a reader must know about the table of a track."""
     said = [f"track {plain(track.id)}: {board.settings(track)}".rstrip(": ")]
     said.append("test: mean ± half the width of the 95 % interval (Student t) over seeds")
+    if track.overlap is not None and track.overlap >= NOTABLE:
+        said.append(f"about {track.overlap:.0%} of the test sequences are among those trained on")
     seeds = {row.seeds for row in track.current}
     if seeds and min(seeds) < FEW:
         said.append(f"fewer than {FEW} seeds: an interval says little, and one seed has none")

@@ -25,6 +25,7 @@ class Setting(msgspec.Struct, kw_only=True, dict=True):
     """What runs have in common that differ in their seed alone.
 
     Attributes:
+        overlap: the share of test to be expected among what was trained on, if it is known.
         references: on test.
         split_references: on other splits, by the names that scores have for them.
         machine: hardware, threads and device, in words.
@@ -38,6 +39,7 @@ class Setting(msgspec.Struct, kw_only=True, dict=True):
     cell: Section
     optimizer: Section
     primary: Primary | None
+    overlap: float | None
     references: Scores
     split_references: dict[str, Scores]
     machine: str
@@ -97,6 +99,7 @@ def run_of(record: Record, place: str) -> Run:
         cell=record.cell,
         optimizer=record.optimizer,
         primary=record.primary,
+        overlap=None if record.overlap is msgspec.UNSET else record.overlap,
         references=record.references,
         split_references=record.split_references or {},
         machine=f"{where.hardware}, {where.threads} threads, {where.device}",

@@ -25,6 +25,7 @@ class Track:
     Attributes:
         settings: what all its runs share: task, data, model, train, budget, precision.
         metric: the task's primary metric, None when no run got as far as to know it.
+        overlap: the largest share of test to be expected among what a run was trained on.
         references: scores that a result on test is to be read against.
         split_references: those of other splits; what test has does not count there.
         entries: best first, those without a completed run last.
@@ -44,6 +45,7 @@ class Track:
     settings: dict[str, Any]
     metric: str | None
     higher_is_better: bool
+    overlap: float | None
     references: dict[str, float | None]
     split_references: dict[str, dict[str, float | None]]
     entries: list[Row]
@@ -99,6 +101,7 @@ def _build_track(found: list[Run], paired: bool) -> Track:
         settings=settings,
         metric=primary.name if primary else None,
         higher_is_better=higher,
+        overlap=max((run.setting.overlap for run in runs if run.setting.overlap), default=None),
         references=latest.setting.references if latest else {},
         split_references=latest.setting.split_references if latest else {},
         entries=entries,

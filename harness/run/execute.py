@@ -166,13 +166,15 @@ def _record(training: Training, prepared: Prepared, started: str) -> Outcome:
             error = caught
         if not training.lease.held():
             return _busy(prepared, None)
+        reached = _cost(training, error)
         record = record_of(
             config, identity, training.device, started, error,
             kernel=training.kernel,
             **_known(prepared),
+            overlap=_overlap(prepared, reached),
             metrics={split: dict(found) for split, found in training.module.results.items()},
             curve=[dict(point) for point in training.recorder.curve],
-            cost=_cost(training, error),
+            cost=reached,
             resumed_after=training.resumed_after,
             logger=loggers.entries,
         )  # fmt: skip
@@ -193,6 +195,13 @@ def _cost(training: Training, error: BaseException | None) -> Cost | None:
         if error is None:
             raise
         return None
+
+
+def _overlap(prepared: Prepared, cost: Cost | None) -> float | msgspec.UnsetType:
+    """The share of test that is expected among the sequences of all steps, if it is known."""
+    trained_on = cost.steps * prepared.config.train.batch_size if cost else 0
+    share = prepared.task.overlap(trained_on)
+    return msgspec.UNSET if share is None else share
 
 
 def _busy(prepared: Prepared, owner: Owner | None) -> Outcome:

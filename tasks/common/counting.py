@@ -1,6 +1,7 @@
-"""How often the most frequent of some random symbols occurs."""
+"""Counts of random sequences: how often a symbol occurs in one, and how often one occurs again."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 
@@ -35,3 +36,18 @@ def expected_largest_count(draws: int, alphabet: int) -> float:
         expected += beyond
         limit += 1
     return expected
+
+
+def expected_overlap(draws: int, strings: Sequence[int]) -> float:
+    """The share of random strings that are to be expected among others drawn alike.
+
+    A string of a kind with s different ones, out of n kinds, is drawn with p = 1 / (n s), and is
+    among N draws with 1 - (1 - p)^N.
+
+    Args:
+        draws: N, of the others.
+        strings: s of each kind, such as a length; kinds, and strings of a kind, are equally likely.
+    """
+    chances = [1 / (len(strings) * count) for count in strings]
+    seen = (1.0 if p == 1 else -math.expm1(draws * math.log1p(-p)) for p in chances)
+    return sum(seen) / len(strings) if draws else 0.0

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from recurbench.tasks.base import Batch, Predictor, TaskSpec, one_hot_logits
 from recurbench.tasks.common.classification import Classification
+from recurbench.tasks.common.counting import expected_overlap
 from recurbench.tasks.common.sequences import Sequences
 from recurbench.tasks.common.synthetic import Synthetic
 
@@ -101,6 +102,15 @@ class FormalLanguage(Classification, Synthetic):
         if trained_on.max() - known["chance"] < 1e-9:  # no class is likelier than others
             del known["majority"]
         return known
+
+    def overlap(self, sequences: int) -> float:
+        """By the number of strings of each length."""
+        shortest, longest = self._range(self.length)
+        return expected_overlap(sequences, [*map(self.strings, range(shortest, longest + 1))])
+
+    def strings(self, symbols: int) -> int:
+        """Different strings that spell so many of the automaton's symbols."""
+        return int(self.machine.moves.shape[1] ** symbols)
 
     def predictors(self) -> dict[str, Predictor]:
         """Each class in turn; always the likeliest of those in training; the targets."""

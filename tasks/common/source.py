@@ -42,6 +42,10 @@ class Source(ABC):
         """The references that have to know this source, by their names; none by default."""
         return {}
 
+    def overlap(self, sequences: int) -> float | None:
+        """As `Task.overlap`; not known by default."""
+        return None
+
 
 class FromSource(Task):
     """A task that takes its data from a source, which it chooses once."""
@@ -89,6 +93,10 @@ class FromSource(Task):
     def references_of(self, split: str) -> dict[str, float]:
         """The scores of the predictors on a split of the source."""
         return self.play_all(self.source.splits[split])
+
+    def overlap(self, sequences: int) -> float | None:
+        """That of the source."""
+        return self.source.overlap(sequences)
 
     def predictors(self) -> dict[str, Predictor]:
         """Those that the source has."""

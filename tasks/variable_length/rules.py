@@ -16,11 +16,13 @@ class Rule(ABC):
         tokens: how many different tokens there are.
         classes: how many different answers there are.
         min_length: the shortest sequence that has an answer.
+        uniform: whether all sequences of a length are equally likely.
     """
 
     tokens: int
     classes: int
     min_length = 1
+    uniform = True
 
     def draw(self, lengths: Tensor, source: torch.Generator) -> Tensor:
         """Random tokens `(B, T)` for lengths `(B,)`; those after a row's end have no meaning."""
@@ -55,6 +57,7 @@ class TemporalOrder(Rule):
     tokens = DISTRACTORS + 2
     classes = 4
     min_length = 2
+    uniform = False
 
     def draw(self, lengths: Tensor, source: torch.Generator) -> Tensor:
         """Distractors with two markers in each row."""

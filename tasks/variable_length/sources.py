@@ -19,6 +19,7 @@ from recurbench.tasks.base import (
 )
 from recurbench.tasks.common.baselines import NearestMean
 from recurbench.tasks.common.corpora import fetch
+from recurbench.tasks.common.counting import expected_overlap
 from recurbench.tasks.common.files import Splits
 from recurbench.tasks.common.sequences import POOL, Sequences, bucket
 from recurbench.tasks.common.source import Recorded, Source
@@ -80,6 +81,13 @@ class ByRule(Source):
     def predictors(self, task: Task) -> dict[str, Predictor]:
         """All classes in turn, and the targets."""
         return {"chance": in_turn(task), "optimal": task.oracle}
+
+    def overlap(self, sequences: int) -> float | None:
+        """By the number of sequences of each length, where all are equally likely."""
+        if not self.rule.uniform:
+            return None
+        lengths = range(self.min_length, self.max_length + 1)
+        return expected_overlap(sequences, [self.rule.tokens**length for length in lengths])
 
     def _draw(self, count: int, shortest: int, longest: int, source: torch.Generator) -> Sequences:
         lengths = torch.randint(shortest, longest + 1, (count,), generator=source)

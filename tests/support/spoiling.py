@@ -19,6 +19,7 @@ NEW_KEY = "<a new key>"
 _WHOLE = make_record(
     study="a study",
     resumed_after=3,
+    overlap=0.5,
     split_references={"val": {"chance": 0.1}},
     logger=[{"name": "csv", "directory": "logs"}],
     error=Failure(type="E", message="m", traceback="t"),

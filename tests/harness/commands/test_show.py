@@ -73,6 +73,17 @@ def test_a_reference_says_of_which_splits_it_is(
     }
 
 
+@pytest.mark.parametrize(("known", "said"), [({"overlap": 0.125}, True), ({}, False)])
+def test_what_test_shares_with_training_is_said_if_it_is_known(
+    known: dict, said: bool, workplace: Path, capsys: pytest.CaptureFixture
+) -> None:
+    record = make_record(run_id="ab1", **known)
+    write(ResultsFolder(Path("results")).record("copying", "gru", "ab1"), record)
+    assert main(["show", "ab1"]) == 0
+    output = capsys.readouterr().out
+    assert ("expected among what was trained on: 12.5% of test" in output) == said
+
+
 def put(*run_ids: str) -> None:
     for run_id in run_ids:
         record = make_record(run_id=run_id)

@@ -168,6 +168,13 @@ def test_a_caption_says_what_a_reader_must_know(caption: str) -> None:
     assert caption in said(CAPTIONS[caption])
 
 
+@pytest.mark.parametrize(("known", "there"), [({"overlap": 0.547}, True), ({}, False)])
+def test_a_share_of_test_that_training_has_too_is_said(known: dict, there: bool) -> None:
+    caption = "about 55% of the test sequences are among those trained on"
+    assert (caption in said([make_run(**known)])) == there
+    assert "among those" not in said([make_run(overlap=0.001)])
+
+
 def test_no_caption_warns_of_what_is_not_there() -> None:
     assert len(said(make_clear()).splitlines()) == 4  # track, test, ties, times
 

@@ -64,6 +64,7 @@ def test_a_track_knows_its_settings_without_their_id():
     assert (track.metric, track.higher_is_better) == ("accuracy", True)
     assert track.references == {"chance": 0.125}
     assert track.split_references == {}
+    assert track.overlap is None
 
 
 def test_a_track_has_for_each_split_its_own_references():

@@ -16,6 +16,11 @@ from recurbench.harness.run.module import SequenceModule
 
 CELLS = sorted(registry().plugins["cell"])
 TASKS = sorted(registry().plugins["task"])
+SHARED = {
+    "associative_recall", "copying", "cycle_navigation", "modular_arithmetic", "parity",
+    "variable_length",
+}  # fmt: skip
+"""Tasks of which it is known how many sequences of test training draws too."""
 
 UNRULY = '''
 """A cell that does what a test asks of it."""
@@ -77,6 +82,7 @@ def test_every_cell_runs_and_so_does_every_task(
     assert all(set(x) == set(record["references"]) for x in record["split_references"].values())
     assert [point["step"] for point in record["curve"]] == [1, 2, 3]
     assert [f"val/{name}" in point for point in record["curve"]] == [False, True, True]
+    assert ("overlap" in record) == (task in SHARED)
     cost = record["cost"]
     assert cost["steps"] == 3
     assert 0 < cost["recurrent_parameters"] < cost["parameters"]
