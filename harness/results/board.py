@@ -1,5 +1,6 @@
 """A board: tracks side by side, what tells them apart, and what they have in common."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ Settings = dict[str, Any]
 
 MISSING = object()
 """The value of an option that a track does not have."""
+
+_NUMBER = re.compile(r"((?:(?<==)-)?\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
+"""A number in a name or in a title; a hyphen is a sign only where a value begins."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Board:
     """Tracks that a reader sees together.
 
     Attributes:
-        tracks: by task and id.
+        tracks: by task, then by what tells them apart; numbers in either count as such.
         distinct: what tells each track from the others of its task, by the track's id.
         own: what else a track does not share with all others, by its id.
         common: the settings that all tracks share.
@@ -129,10 +133,18 @@ def build_board(runs: Iterable[Run], *, paired: bool = False, studies: Iterable[
                 for key, value in settings[name].items()
                 if key not in common and key not in differs
             }
+    ordered = sorted(
+        tracks,
+        key=lambda track: (
+            _natural(track.task),
+            _natural(" ".join(in_words(distinct[track.id]))),
+            track.id,
+        ),
+    )
     summaries = [
-        summarise(name, [track for track in tracks if name in track.studies]) for name in studies
+        summarise(name, [track for track in ordered if name in track.studies]) for name in studies
     ]
-    return Board(tracks, distinct, own, common, summaries)
+    return Board(ordered, distinct, own, common, summaries)
 
 
 def options_of(run: Run) -> Settings:
@@ -199,6 +211,12 @@ def _flat(sections: Mapping[str, Any]) -> Settings:
 def _set(settings: Settings) -> Settings:
     """Those that are not off: an option that came later, and is off, tells no tracks apart."""
     return {name: value for name, value in settings.items() if value is not None}
+
+
+def _natural(text: str) -> list[str | float]:
+    """A key that sorts texts as people do: text and numbers in turn, `2` before `10`."""
+    parts = _NUMBER.split(text)
+    return [float(part) if place % 2 else part for place, part in enumerate(parts)]
 
 
 def _shared(settings: list[Settings]) -> Settings:

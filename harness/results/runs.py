@@ -91,6 +91,7 @@ class Run(msgspec.Struct, kw_only=True, gc=False):
 def run_of(record: Record, place: str) -> Run:
     """The part of a record that a board needs."""
     where = record.environment
+    threads = "thread" if where.threads == 1 else "threads"
     setting = Setting(
         task=record.task["name"],
         track=record.track,
@@ -102,7 +103,7 @@ def run_of(record: Record, place: str) -> Run:
         overlap=None if record.overlap is msgspec.UNSET else record.overlap,
         references=record.references,
         split_references=record.split_references or {},
-        machine=f"{where.hardware}, {where.threads} threads, {where.device}",
+        machine=f"{where.hardware}, {where.threads} {threads}, {where.device}",
         versions={
             name: getattr(where, name)
             for name in ("recurbench", "python", "torch", "lightning", "cuda")

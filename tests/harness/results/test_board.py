@@ -37,6 +37,26 @@ def test_a_title_names_what_tells_a_track_from_others_of_its_task():
     assert sorted(titles(board)) == ["copying delay=5", "copying delay=50", "parity"]
 
 
+@pytest.mark.parametrize(
+    "values", [[1, 2, 10, 20, 100], [-10, -2, 3, 20], [1e-5, 0.001, 0.25, 0.5, 3.0], ["a2", "a10"]]
+)
+def test_tracks_stand_in_the_order_of_their_titles_with_numbers_by_their_size(values):
+    runs = [on_track({"name": "copying", "delay": value}, study="s") for value in values]
+    for some in (runs, runs[::-1]):
+        board = build_board(some, studies=["s"])
+        assert [track.settings["task"]["delay"] for track in board.tracks] == values
+        scales = [scale.track for scale in board.studies[0].scales]
+        assert scales == [track.id for track in board.tracks]
+
+
+def test_a_task_stands_before_those_whose_names_go_on_with_a_number():
+    names = ["copying", "copying2", "copying10"]
+    runs = [on_track({"name": name, "delay": delay}) for name in names for delay in (3, 20)]
+    assert titles(build_board(reversed(runs))) == [
+        f"{name} delay={delay}" for name in names for delay in (3, 20)
+    ]
+
+
 def test_training_that_differs_stands_in_the_title_too():
     long = {"max_steps": 20, "max_seconds": None}
     board = build_board([on_track({"name": "copying"}), on_track({"name": "copying"}, train=long)])

@@ -158,7 +158,7 @@ CAPTIONS = {
     "1 runs left out: they name another metric or direction": [
         *make_seeds("gru", 0.5, 0.5), make_run("lstm", metric="loss"),
     ],
-    "times on a processor, 1 threads, cpu": make_clear(),
+    "times on a processor, 1 thread, cpu": make_clear(),
     "; 1 other machines": [*make_clear(), make_run("lem", hardware="another")],
 }  # fmt: skip
 

@@ -149,7 +149,7 @@ def test_further_test_splits_have_means_and_intervals():
 
 
 def test_times_of_seeds_from_several_machines_are_no_machines():
-    assert only_entry(run(seed=0), run(seed=1)).machine == "a processor, 1 threads, cpu"
+    assert only_entry(run(seed=0), run(seed=1)).machine == "a processor, 1 thread, cpu"
     assert only_entry(run(seed=0), run(seed=1, threads=2)).machine is None
 
 

@@ -174,9 +174,9 @@ def test_a_track_names_every_machine_once():
         ]
     )
     assert track.machines == [
-        "a processor, 1 threads, cpu",
+        "a processor, 1 thread, cpu",
         "a processor, 4 threads, cpu",
-        "another, 1 threads, cpu",
+        "another, 1 thread, cpu",
     ]
 
 
