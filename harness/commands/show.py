@@ -78,6 +78,9 @@ def print_record(record: Record) -> None:
     )
     if record.resumed_after:
         console.print(f"interrupted, and resumed after step {record.resumed_after}")
+    if record.best_step is not None and record.cost:
+        steps = record.cost.steps
+        console.print(f"tested with the weights of step {record.best_step} of {steps}")
     if record.metrics and record.primary:
         console.print(_metrics(record, record.primary.name, console.width))
     if isinstance(record.overlap, float):

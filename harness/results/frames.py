@@ -30,10 +30,10 @@ def load_results(folder: str | os.PathLike[str] = "results") -> "DataFrame":
     Columns: `run_id`, `task`, `cell`, `entry` (the cell with the knobs that were set), `seed`,
     `status`, `study`, `track`, `metric`, `higher_is_better`; every metric of every split as
     `test/accuracy`, and the task's primary metric as `val` and `test` too; `reference/NAME` on
-    test and `reference/SPLIT/NAME` elsewhere; the costs by their names; every option as
-    `optimizer.lr`; `hardware`, `device`, `threads`, `git_commit` and the versions; `started_at`
-    and `finished_at` as times; `error`; `record`, the file. What a run does not have is missing
-    there.
+    test and `reference/SPLIT/NAME` elsewhere; the costs by their names; `best_step`, whose weights
+    were tested; every option as `optimizer.lr`; `hardware`, `device`, `threads`, `git_commit` and
+    the versions; `started_at` and `finished_at` as times; `error`; `record`, the file. What a run
+    does not have is missing there.
 
     Args:
         folder: a results folder, or any other with records or archives in it.
@@ -116,6 +116,7 @@ def _run(record: Record, place: str) -> Line:
     for split, known in (record.split_references or {}).items():
         line |= {f"reference/{split}/{name}": score for name, score in known.items()}
     line |= msgspec.to_builtins(record.cost) if record.cost else {}
+    line["best_step"] = record.best_step
     for section in OPTIONS:
         options = getattr(record, section)
         line |= {f"{section}.{name}": v for name, v in options.items() if name != "name"}

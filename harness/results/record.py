@@ -17,7 +17,7 @@ from recurbench.harness.results.moments import moment
 
 SCHEMA_VERSION = 2
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised by hand when the harness itself gives another result for the same run: its training step,
 the model around the cell, schedules, evaluation, random streams. Golden trajectories tell when."""
 
@@ -137,6 +137,7 @@ class Record(msgspec.Struct, kw_only=True, gc=False):
         curve: points of `step`, `seconds`, `train/loss` and `val/<metric>`.
         study: the name that a sweep gives what belongs together.
         resumed_after: the last step before the latest interruption, if there was one.
+        best_step: the step whose weights were tested; earlier records do not say it.
     """
 
     schema_version: Count = SCHEMA_VERSION
@@ -165,6 +166,7 @@ class Record(msgspec.Struct, kw_only=True, gc=False):
     started_at: str
     finished_at: str
     resumed_after: Count | None = None
+    best_step: Count | None = None
     error: Failure | None
 
     def __post_init__(self) -> None:

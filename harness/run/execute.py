@@ -176,6 +176,7 @@ def _record(training: Training, prepared: Prepared, started: str) -> Outcome:
             curve=[dict(point) for point in training.recorder.curve],
             cost=reached,
             resumed_after=training.resumed_after,
+            best_step=training.best_step,
             logger=loggers.entries,
         )  # fmt: skip
         cost, status = record.cost, record.status

@@ -30,7 +30,7 @@ def make_trainer(
         config: says how often it evaluates, and its precision.
         device: what it runs on.
         folder: the only one in which it looks for checkpoints of its own or leaves any.
-        callbacks: all of them; without any it keeps no checkpoints.
+        callbacks: all of them; Lightning adds none.
     """
     forget_rank()
     return Trainer(
@@ -48,7 +48,7 @@ def make_trainer(
         callbacks=callbacks,
         enable_progress_bar=False,
         enable_model_summary=False,
-        enable_checkpointing=bool(callbacks),
+        enable_checkpointing=False,  # `BestWeights` keeps what is tested
     )
 
 

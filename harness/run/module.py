@@ -1,5 +1,6 @@
 """The Lightning module: one task's loss and metrics on one model."""
 
+import math
 from typing import Any
 
 import torch
@@ -16,12 +17,17 @@ from recurbench.harness.model.sequence_model import LayerState, SequenceModel
 from recurbench.harness.run.optimizers import build_optimizer, build_schedules
 from recurbench.tasks.base import Batch, FreeRun, Task
 
+LOSS = "loss"
+"""The name under which a task's metrics have the loss, if they do."""
+
 
 class SequenceModule(LightningModule):
     """Trains a model on a task and evaluates it.
 
     Attributes:
         monitor: the logged score that selects the checkpoint, `val/<primary>`.
+        judged: the primary metric and the loss of the latest evaluation on `val`. The loss is the
+            task's metric `loss`, or else the mean of `Task.loss` over the positions of all batches.
         finite: whether every loss and gradient so far was finite; a tensor, so that a GPU need not
             wait for it at every step.
         tokens: valid input steps trained on so far.
@@ -40,6 +46,7 @@ class SequenceModule(LightningModule):
         self.monitor = f"val/{task.primary}"
         self._loss_sum = torch.zeros(())
         self._loss_count = 0
+        self.judged = (math.nan, math.nan)
         self.finite = torch.ones((), dtype=torch.bool)
         self.tokens = 0
         self.splits: list[str] = []
@@ -47,6 +54,7 @@ class SequenceModule(LightningModule):
         # Neither belongs into a checkpoint: metrics are of one evaluation, states of one batch.
         self._metrics: dict[str, tuple[MetricCollection, MetricCollection]] = {}
         self._states: dict[str, list[LayerState]] = {}
+        self._val_losses: list[tuple[float, int]] = []
 
     def predict(self, batch: Batch, phase: str) -> tuple[Tensor, Tensor]:
         """Outputs and targets at the positions that count; carries the state within a phase."""
@@ -111,11 +119,15 @@ class SequenceModule(LightningModule):
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Updates the metrics of `val`."""
-        self._update(batch, "val")
+        outputs, targets = self._update(batch, "val")
+        if LOSS not in self._metrics["val"][0]:
+            loss = self.task.loss(outputs, targets).detach()
+            self._val_losses.append((float(loss), len(targets)))
 
     def on_validation_epoch_end(self) -> None:
         """Logs the metrics of `val` for checkpointing, early stopping and schedules."""
         scores = self._compute("val")
+        self.judged = scores[self.task.primary], scores.get(LOSS, self._pop_val_loss())
         self.log_dict({f"val/{name}": value for name, value in scores.items()})
 
     def test_step(self, batch: Batch, _: int, dataloader_idx: int = 0) -> None:
@@ -150,15 +162,23 @@ class SequenceModule(LightningModule):
             outputs, _ = self.model(inputs)
         return outputs.float().cpu()
 
-    def _update(self, batch: Batch, split: str) -> None:
+    def _update(self, batch: Batch, split: str) -> tuple[Tensor, Tensor]:
         if split not in self._metrics:
             scored, decoded = self.task.metrics(), self.task.free_run_metrics()
             self._metrics[split] = scored.to(self.device), decoded.to(self.device)
         scored, decoded = self._metrics[split]
-        scored.update(*self.predict(batch, split))
+        outputs, targets = self.predict(batch, split)
+        scored.update(outputs, targets)
         run = self.task.free_run(batch)
         if run is not None:
             decoded.update(*self._run_free(run))
+        return outputs, targets
+
+    def _pop_val_loss(self) -> float:
+        """The mean loss of the batches in which any position counts, since the last call."""
+        found = [(loss, n) for loss, n in self._val_losses if not math.isnan(loss)]
+        self._val_losses = []
+        return sum(loss * n for loss, n in found) / sum(n for _, n in found) if found else math.nan
 
     def _run_free(self, run: FreeRun) -> tuple[Tensor, Tensor]:
         """What the model makes of the prompts, taking the likeliest at each step; the answers."""

@@ -38,6 +38,7 @@ class Training:
         observer: is told how it goes.
         kernel: how the cells run.
         resumed_after: the step after which it resumed, if it had been interrupted.
+        best_step: the step whose weights were best on `val`, once training is over.
     """
 
     config: Config
@@ -59,6 +60,7 @@ class Training:
         self.memory = PeakMemory(self.device)
         self.recorder = Recorder(self.config.train, self.watch, self.loggers)
         self.resumed_after: int | None = None
+        self.best_step: int | None = None
 
     def fit_and_test(self) -> None:
         """Fits, then evaluates the best checkpoint on `val`, `test` and further test splits.
@@ -98,7 +100,7 @@ class Training:
             StoppedError: the process was asked to stop; what was reached is saved.
         """
         train, folder, better = self.config.train, self.lease.folder, higher_is_better(self.task)
-        best = BestWeights(folder, self.module.monitor, better)
+        best = BestWeights(folder, self.recorder)
         keepers: list[Callback] = [self.recorder, best]
         if train.patience is not None:
             mode = "max" if better else "min"
@@ -117,7 +119,8 @@ class Training:
             # Pass loaders: `fit(datamodule=...)` would set the data up again.
             batches = self.task.train_dataloader().since(resumption.step)
             trainer.fit(self.module, batches, self.task.val_dataloader())
-        return Path(best.best_model_path)
+        self.best_step = best.step
+        return best.file
 
     def test(self, checkpoint: Path) -> None:
         """Evaluates a checkpoint on every split but the training's; the module keeps the scores."""

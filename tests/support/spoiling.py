@@ -21,6 +21,7 @@ _WHOLE = make_record(
     resumed_after=3,
     overlap=0.5,
     split_references={"val": {"chance": 0.1}},
+    best_step=2,
     logger=[{"name": "csv", "directory": "logs"}],
     error=Failure(type="E", message="m", traceback="t"),
 )
