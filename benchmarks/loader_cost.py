@@ -55,7 +55,7 @@ def rounds_of(overrides: list[str], steps: int) -> Iterator[Round]:
     prepared = prepare(resolve(composed))
     config, model = prepared.config, prepared.model.train()
     module = SequenceModule(model, prepared.task, config.optimizer, config.train)
-    optimizer = build_optimizer(model.parameters(), config.optimizer)
+    optimizer = build_optimizer(model, config.optimizer)
     limit = config.train.gradient_clip
     batches = iter(prepared.task.train_dataloader())
 

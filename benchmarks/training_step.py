@@ -36,7 +36,7 @@ from recurbench.tasks.base import valid_steps
 def bare_loop(prepared: Prepared, steps: int) -> float:
     """Seconds of a loop as one writes it without a framework."""
     model, task, train = prepared.model, prepared.task, prepared.config.train
-    optimizer = build_optimizer(model.parameters(), prepared.config.optimizer)
+    optimizer = build_optimizer(model, prepared.config.optimizer)
     model.train()
     start = time.perf_counter()
     for batch in itertools.islice(task.train_dataloader(), steps):

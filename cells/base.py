@@ -52,6 +52,14 @@ class RecurrentCell(nn.Module, ABC, Generic[StateT]):
     hidden_multiple: int = 1
     """`hidden_size` must divide by it; an instance may narrow it, as a number of heads does."""
 
+    undecayed: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that weight decay leaves alone, by their names in `named_parameters()`. Vectors
+    need not be named: it leaves all of them alone. A bias that is a matrix is such a parameter."""
+
+    own_rate: ClassVar[frozenset[str]] = frozenset()
+    """Parameters whose learning rate `optimizer.lr_factor` multiplies, where the paper's code has a
+    rate of their own for them, such as eigenvalues and time steps."""
+
     # What `recurbench list` shows; all may be left out. They have no values here, so that a cell
     # that leaves one out may use the name for something else.
     year: ClassVar[int]

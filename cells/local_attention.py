@@ -71,6 +71,7 @@ class LocalAttention(RecurrentCell[LocalAttentionState]):
     family: ClassVar[str] = "attention"
     gates: ClassVar[int] = 0
     parallel: ClassVar[bool] = True
+    undecayed: ClassVar[frozenset[str]] = frozenset({"position_bias"})
 
     slots: Tensor  # (W,)
     head_of: Tensor  # (heads, H)

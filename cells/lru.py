@@ -24,7 +24,9 @@ class LRU(ComplexRecurrence):
 
     The exponentials keep `|λ|` below 1 whatever is learnt. What differs: `D` is `(H, I)` here; in
     the paper it is diagonal, as a layer's input and output have one width. The paper's block around
-    the layer (normalisation, gated units, residuals) is the harness's.
+    the layer (normalisation, gated units, residuals) is the harness's. The paper tunes a factor,
+    0.25 or 0.5, on the learning rate of `ν`, `θ` and `γ`; here it is `optimizer.lr_factor`, 1 by
+    default. `B`, to which some code gives that rate too and no weight decay, is trained as `D` is.
 
     At first, as in the paper, `λ` is uniform on the ring `r_min <= |λ| <= r_max` with phases in
     `[0, max_phase]`, and `exp(γ)` is `√(1 - |λ|²)`. The real and imaginary parts of `B` are drawn
@@ -51,6 +53,7 @@ class LRU(ComplexRecurrence):
     name: ClassVar[str] = "lru"
     year: ClassVar[int] = 2023
     gates: ClassVar[int] = 0
+    own_rate: ClassVar[frozenset[str]] = frozenset({"log_decay", "log_phase", "log_scale"})
 
     def __init__(
         self,

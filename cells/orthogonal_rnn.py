@@ -59,8 +59,9 @@ class OrthogonalRNN(CellByHand[HiddenState]):
 
     What differs: the paper's code holds `H²` numbers for `A` and reads the upper triangle; here
     only the `H (H - 1) / 2` numbers of the triangle are parameters. The paper gives them a tenth of
-    the learning rate of the other parameters; here they have the same. The scaled Cayley transform
-    of Helfrich et al. also has a fixed diagonal of signs; it is left out, so `Q` is a rotation.
+    the learning rate of the other parameters, as `optimizer.lr_factor=0.1` does here. The scaled
+    Cayley transform of Helfrich et al. also has a fixed diagonal of signs; it is left out, so `Q`
+    is a rotation.
 
     The Cayley transform has no matrix with an eigenvalue of -1, but is much cheaper to
     differentiate: with `H = 400` on one thread, `Q` and its gradient take 15 ms, and those of the
@@ -88,6 +89,7 @@ class OrthogonalRNN(CellByHand[HiddenState]):
     year: ClassVar[int] = 2019
     family: ClassVar[str] = "orthogonal"
     gates: ClassVar[int] = 0
+    own_rate: ClassVar[frozenset[str]] = frozenset({"skew"})
     has_loop: ClassVar[bool] = True
 
     triangle: Tensor  # (2, H (H - 1) / 2), rows and columns of the entries of `skew`

@@ -30,7 +30,9 @@ class S5(ComplexRecurrence):
 
     What differs: the paper learns `Re λ` itself, while `-exp(α)` keeps the system stable whatever
     is learnt. `D` is `(H, I)` here; in the paper it is diagonal, as a layer's input and output have
-    one width. The paper's activation and gate after the layer are left out.
+    one width. The paper's activation and gate after the layer are left out. The paper's code has a
+    learning rate of their own for `λ`, `Δ` and `B`, and no weight decay for them. Here
+    `optimizer.lr_factor`, 1 by default, is for `α`, `ω` and `δ`, and `B` is trained as `D` is.
 
     At first `λ` are the eigenvalues of the normal part of the HiPPO-LegS matrix, with
     `Re λ = -1/2`, and `B` and `C` are in the basis of its eigenvectors, as in the paper. Before the
@@ -56,6 +58,7 @@ class S5(ComplexRecurrence):
     name: ClassVar[str] = "s5"
     year: ClassVar[int] = 2023
     gates: ClassVar[int] = 0
+    own_rate: ClassVar[frozenset[str]] = frozenset({"log_decay", "frequency", "log_step"})
     hidden_multiple: int = 2
 
     def __init__(

@@ -21,11 +21,12 @@ from recurbench.harness.results.columns import COLUMNS, Column
 from recurbench.harness.results.export import ENDINGS, FORMATS
 from recurbench.harness.results.index import read_runs, uncollected
 from recurbench.harness.results.plain import LINE, plain
-from recurbench.harness.results.record import Damaged, write_whole
+from recurbench.harness.results.record import Damaged
 from recurbench.harness.results.report import View, as_terminal
 from recurbench.harness.results.runs import Run
 from recurbench.harness.results.selection import one_of_each_id
 from recurbench.harness.results.tracks import Track
+from recurbench.harness.results.writing import write_whole
 
 HELP = "rank the cells on every track"
 

@@ -90,6 +90,10 @@ def print_record(record: Record) -> None:
     for name in SECTIONS:
         options = _options(msgspec.to_builtins(getattr(record, name)) or {})
         console.print(f"[bold]{name:<12}[/] {_safe(options)}", soft_wrap=True)
+    for group in record.groups or []:
+        rates = {"lr": group.lr, "weight_decay": group.weight_decay}
+        said = f"{_options(rates)}  {group.parameters:,d} parameters: {', '.join(group.names)}"
+        console.print(f"[bold]{'group':<12}[/] {_safe(said)}", soft_wrap=True)
     for entry in record.logger:
         console.print(f"[bold]{'logger':<12}[/] {_safe(_options(entry))}", soft_wrap=True)
     if record.error:

@@ -34,6 +34,7 @@ class OptimizerConfig:
     name: Literal["adam", "adamw", "sgd", "rmsprop"] = MISSING
     lr: Annotated[float, Gt(0), Lt(1e30)] = MISSING
     weight_decay: Annotated[float, Ge(0)] = 0.0
+    lr_factor: Annotated[float, Gt(0), Lt(1e30)] = 1.0
     momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
     schedule: Literal["constant", "cosine", "plateau"] = "constant"
     warmup_steps: Annotated[int, Ge(0)] = 0

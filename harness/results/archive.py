@@ -19,8 +19,8 @@ from recurbench.harness.results.record import (
     decode,
     encode,
     read,
-    write_whole,
 )
+from recurbench.harness.results.writing import write_whole
 
 ENDING = ".jsonl.gz"
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import msgspec
 
-from recurbench.harness.results.record import write_whole
+from recurbench.harness.results.writing import write_whole
 
 OWNER = "owner.json"
 PROGRESS = "progress.pt"

@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
@@ -14,6 +13,7 @@ import msgspec
 
 from recurbench.harness.results.faults import NOT_JSON, explain, not_json
 from recurbench.harness.results.moments import moment
+from recurbench.harness.results.writing import write_whole
 
 SCHEMA_VERSION = 2
 
@@ -99,6 +99,15 @@ class Cost(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     flops_per_token: Count | None = None
 
 
+class Group(msgspec.Struct, kw_only=True, gc=False):
+    """Parameters that were trained alike: their rate and weight decay, their number and names."""
+
+    lr: float
+    weight_decay: float
+    parameters: Count
+    names: list[str]
+
+
 class Environment(msgspec.Struct, kw_only=True, gc=False):
     """Where a run happened."""
 
@@ -133,6 +142,8 @@ class Record(msgspec.Struct, kw_only=True, gc=False):
         primary, cost: None for a run that failed before they were known.
         references, split_references: on test, and on other splits; older records know no others.
         overlap: the share of test to be expected among what was trained on, where it is known.
+        groups: all parameters of the model, by how the optimizer treats them; older records do not
+            say it.
         metrics: by split, `val`, `test` and `test_<name>`, then by name.
         curve: points of `step`, `seconds`, `train/loss` and `val/<metric>`.
         study: the name that a sweep gives what belongs together.
@@ -154,6 +165,7 @@ class Record(msgspec.Struct, kw_only=True, gc=False):
     optimizer: Section
     train: Section
     budget: Section
+    groups: list[Group] | None = None
     primary: Primary | None
     references: Scores
     split_references: dict[str, Scores] | msgspec.UnsetType = msgspec.UNSET
@@ -260,25 +272,6 @@ def read(path: str | Path) -> Record | Damaged:
 def write(path: Path, record: Record) -> None:
     """Writes a record so that a reader sees the old file or the whole new one, never a part."""
     write_whole(path, msgspec.json.format(encode(record), indent=1) + b"\n")
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Replaces a file at once, or leaves it as it was; links are followed, devices written to."""
-    path = path.resolve()
-    if path.exists() and not path.is_file():
-        path.write_bytes(content)
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp makes it private; records are to be shared
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)  # it has gone, if all is well
 
 
 def _check_version(record: Record) -> Record:

@@ -18,7 +18,8 @@ from recurbench.harness.results.archive import (
 )
 from recurbench.harness.results.folder import ResultsFolder, safe_name
 from recurbench.harness.results.plain import plain
-from recurbench.harness.results.record import Damaged, Record, read, write, write_whole
+from recurbench.harness.results.record import Damaged, Record, read, write
+from recurbench.harness.results.writing import write_whole
 
 UNNAMED = "no-study"
 """The archive of records that belong to no study."""

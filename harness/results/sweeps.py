@@ -13,7 +13,7 @@ import msgspec
 
 from recurbench.harness.errors import UserError
 from recurbench.harness.results.leases import started, this_host
-from recurbench.harness.results.record import write_whole
+from recurbench.harness.results.writing import write_whole
 
 FILE = "sweep.json"
 

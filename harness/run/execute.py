@@ -22,6 +22,7 @@ from recurbench.harness.run.known import known_run, remember
 from recurbench.harness.run.loggers.together import INTERRUPTED, Loggers
 from recurbench.harness.run.memory import keep_freed_memory
 from recurbench.harness.run.observer import Observer
+from recurbench.harness.run.optimizers import parameter_groups
 from recurbench.harness.run.outcome import (
     KilledError,
     now,
@@ -215,10 +216,12 @@ def _busy(prepared: Prepared, owner: Owner | None) -> Outcome:
 
 def _known(prepared: Prepared) -> dict[str, Any]:
     """What a record says of a run before it is trained."""
+    groups = parameter_groups(prepared.model, prepared.config.optimizer)
     return {
         "primary": prepared.primary,
         "references": dict(prepared.references),
         "split_references": prepared.split_references,
+        "groups": [group.recorded() for group in groups],
     }
 
 

@@ -30,6 +30,7 @@ FIRST_DEFAULTS: dict[str, dict[str, Any]] = {
         "warmup_steps": 0,
         "plateau_factor": 0.5,
         "plateau_patience": 3,
+        "lr_factor": 1.0,
     },
     "train": {
         "batch_size": 32,

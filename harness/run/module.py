@@ -140,7 +140,7 @@ class SequenceModule(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The configured optimizer with its schedules."""
-        optimizer = build_optimizer(self.model.parameters(), self.optimizer_config)
+        optimizer = build_optimizer(self.model, self.optimizer_config)
         entries = build_schedules(
             optimizer,
             self.optimizer_config,

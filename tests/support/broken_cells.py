@@ -164,6 +164,13 @@ class UnusedParameter(Sound):
         self.gain = nn.Parameter(torch.ones(hidden_size))
 
 
+@fails("named_parameters")
+class RenamedParameter(Sound):
+    """What it kept from weight decay has got another name since."""
+
+    undecayed = frozenset({"recurrent"})
+
+
 @fails("exact_gradients", "second_derivatives")
 class DetachedState(Sound):
     def recur(self, u: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:

@@ -8,7 +8,7 @@ import msgspec
 from making import make_record
 from msgspec import inspect
 
-from recurbench.harness.results.record import Failure, Record
+from recurbench.harness.results.record import Failure, Group, Record
 from recurbench.harness.results.runs import Run, run_of
 
 Path = tuple[str | int, ...]
@@ -22,6 +22,7 @@ _WHOLE = make_record(
     overlap=0.5,
     split_references={"val": {"chance": 0.1}},
     best_step=2,
+    groups=[Group(lr=0.1, weight_decay=0.0, parameters=123, names=["head.weight"])],
     logger=[{"name": "csv", "directory": "logs"}],
     error=Failure(type="E", message="m", traceback="t"),
 )

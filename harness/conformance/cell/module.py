@@ -73,6 +73,21 @@ def no_side_effects(subject: Subject) -> None:
     require_equal("outputs", first, from_initial, expected=expected, cause=cause, axes=axes)
 
 
+def named_parameters(subject: Subject) -> None:
+    """What `undecayed` and `own_rate` name are parameters of the cell."""
+    cell = subject.make()
+    known = {name for name, _ in cell.named_parameters()}
+    absent = {name for name, tensor in cell._parameters.items() if tensor is None}
+    for attribute in ("undecayed", "own_rate"):
+        named = getattr(cell, attribute)
+        require(
+            isinstance(named, frozenset) and named <= known | absent,
+            seen=f"{attribute} is {named!r}",
+            expected=f"a frozenset of some of {', '.join(sorted(known))}",
+            cause="a parameter that was renamed, or a text in place of a set of texts",
+        )
+
+
 def portable(subject: Subject) -> None:
     """Equal seeds give equal cells; copies, state_dict and devices work."""
     _check_seed(subject)

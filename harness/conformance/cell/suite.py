@@ -12,7 +12,13 @@ from recurbench.harness.conformance.cell.gradients import (
     fast_path,
     second_derivatives,
 )
-from recurbench.harness.conformance.cell.module import autocast, dtypes, no_side_effects, portable
+from recurbench.harness.conformance.cell.module import (
+    autocast,
+    dtypes,
+    named_parameters,
+    no_side_effects,
+    portable,
+)
 from recurbench.harness.conformance.cell.rows import packed_is_one_by_one, rows_are_independent
 from recurbench.harness.conformance.cell.subject import Subject
 from recurbench.harness.conformance.cell.time import (
@@ -43,6 +49,7 @@ SUITE = Suite(
             long_sequences,
             fast_path,
             portable,
+            named_parameters,
             dtypes,
             autocast,
             refusals,

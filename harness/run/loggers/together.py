@@ -16,7 +16,8 @@ from recurbench.harness.errors import UserError, first_line, nearest
 from recurbench.harness.plugins.logger import Entry, Logger, Point, RunInfo
 from recurbench.harness.plugins.registry import Plugin, registry
 from recurbench.harness.results.leases import ENTRIES
-from recurbench.harness.results.record import Cost, write_whole
+from recurbench.harness.results.record import Cost
+from recurbench.harness.results.writing import write_whole
 
 INTERRUPTED = "interrupted"
 """How a run ended that has no record yet, since the next command resumes it."""

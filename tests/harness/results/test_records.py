@@ -22,10 +22,10 @@ from recurbench.harness.results.record import (
     encode,
     read,
     write,
-    write_whole,
 )
 from recurbench.harness.results.report import View
 from recurbench.harness.results.runs import run_of
+from recurbench.harness.results.writing import write_whole
 
 RECORD = make_record()
 PLAIN = msgspec.to_builtins(RECORD)

@@ -21,9 +21,9 @@ TRAIN = TrainConfig(
 
 
 def optimizer_for(config: OptimizerConfig) -> torch.optim.Optimizer:
-    parameter = nn.Parameter(torch.ones(3))
-    parameter.grad = torch.ones(3)
-    return build_optimizer([parameter], config)
+    model = nn.Linear(3, 1, bias=False)
+    model.weight.grad = torch.ones(1, 3)
+    return build_optimizer(model, config)
 
 
 def rates(
