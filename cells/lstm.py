@@ -1,6 +1,6 @@
 """The long short-term memory: with peepholes, coupled gates or no forget gate where wanted."""
 
-from typing import ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +9,7 @@ from recurbench.cells.base import CellError
 from recurbench.cells.parts.back_through_time import Leaves, StepByHand, Views
 from recurbench.cells.parts.kernels import CellByHand, Kernel
 from recurbench.cells.parts.stacked_gates import StackedGates
+from recurbench.limits import GoesWith
 
 
 class LSTMState(NamedTuple):
@@ -84,7 +85,7 @@ class LSTM(CellByHand[LSTMState], StackedGates[LSTMState]):
         peepholes: bool = False,
         coupled: bool = False,
         forget: bool = True,
-        forget_bias: float = 1.0,
+        forget_bias: Annotated[float, GoesWith(bias=True, forget=True)] = 1.0,
         init: Literal["torch", "keras"] = "torch",
         kernel: Kernel = "auto",
     ) -> None:

@@ -1,6 +1,6 @@
 """The minimal gated unit: a GRU whose one gate both resets and updates."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -9,6 +9,7 @@ from recurbench.cells.base import HiddenState
 from recurbench.cells.parts.back_through_time import Leaves, StepByHand, Views
 from recurbench.cells.parts.kernels import CellByHand, Kernel
 from recurbench.cells.parts.stacked_gates import StackedGates
+from recurbench.limits import GoesWith
 
 
 class MGU(CellByHand[HiddenState], StackedGates[HiddenState]):
@@ -52,7 +53,7 @@ class MGU(CellByHand[HiddenState], StackedGates[HiddenState]):
         hidden_size: int = 64,
         *,
         bias: bool = True,
-        forget_bias: float = 0.0,
+        forget_bias: Annotated[float, GoesWith(bias=True)] = 0.0,
         init: Literal["torch", "keras"] = "torch",
         kernel: Kernel = "auto",
     ) -> None:

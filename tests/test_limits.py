@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import pytest
 from annotated_types import Ge, Gt, Le, Lt
 
-from recurbench.limits import complaint, limited, limits_as_text
+from recurbench.limits import GoesWith, complaint, limited, limits_as_text, misplaced
 
 SHARE = Annotated[float, Ge(0), Lt(1)]
 
@@ -94,3 +94,58 @@ def test_a_limited_constructor_still_refuses_unknown_arguments():
 )
 def test_limits_are_said_in_a_list_of_options(annotation, text):
     assert limits_as_text(annotation) == text
+
+
+class Song:
+    """A class some of whose options need others."""
+
+    @limited(KeyError)
+    def __init__(
+        self,
+        kind: str = "air",
+        *,
+        loud: bool = True,
+        words: Annotated[int, Ge(1), GoesWith(kind=("air", "round"), loud=True)] = 3,
+    ) -> None:
+        self.words = words
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"kind": "jig", "words": 4},
+            "words=4 has no effect with kind=jig; it goes with kind=air or round",
+        ),
+        (
+            {"loud": False, "words": 4},
+            "words=4 has no effect with loud=false; it goes with loud=true",
+        ),
+        ({"kind": "jig", "words": 0}, "words must be at least 1, not 0"),
+    ],
+)  # fmt: skip
+def test_an_option_that_its_others_leave_without_effect_is_refused(options, said):
+    with pytest.raises(KeyError, match=said):
+        Song(**options)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"words": 4}, {"kind": "round", "words": 4}, {"kind": "jig", "words": 3}]
+)
+def test_an_option_with_an_effect_or_at_its_default_passes(options):
+    assert Song(**options).words == options.get("words", 3)
+
+
+def test_what_an_option_goes_with_is_written_beside_its_limits():
+    annotation = Annotated[int, Ge(2), GoesWith(kind="air", loud=True)]
+    assert limits_as_text(annotation) == "at least 2, with kind=air, with loud=true"
+
+
+def test_each_option_without_effect_is_named_once():
+    rule = GoesWith(kind="air", loud=True)
+    values = {"kind": "jig", "loud": False, "a": 1, "b": 2, "c": 0}
+    annotations = dict.fromkeys("abc", Annotated[int, rule])
+    defaults = {**dict.fromkeys("abc", 0), "kind": "air", "loud": True}
+    found = misplaced(values, annotations, defaults, "x.")
+    assert list(found) == ["a", "b"]
+    assert found["a"] == "x.a=1 has no effect with x.kind=jig; it goes with kind=air"

@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from recurbench.harness.config.budgets import LIMITS
+from recurbench.harness.config.effects import require_effects
 from recurbench.harness.config.sections import Config, TrainConfig
 from recurbench.harness.errors import UserError, nearest
 from recurbench.harness.plugins.registry import Plugin, registry
@@ -31,6 +32,7 @@ def resolve(composed: DictConfig) -> Config:
     config: Config = _typed(Config, found, "")
     for kind in ("cell", "task"):
         _check_knobs(plugin_of(config, kind), getattr(config, kind))
+    require_effects(config)
     config.train = _limited(config)
     if config.optimizer.schedule == "cosine" and config.train.max_steps is None:
         raise UserError("optimizer.schedule=cosine needs budget.steps or train.max_steps")

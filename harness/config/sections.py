@@ -10,6 +10,7 @@ from annotated_types import Ge, Gt, Lt
 from omegaconf import MISSING
 
 from recurbench.harness.config.budgets import BUDGETS, LIMITS
+from recurbench.limits import GoesWith
 
 
 @dataclass
@@ -17,7 +18,7 @@ class ModelConfig:
     """What stands around the cell (conf/model)."""
 
     encoder: Literal["auto", "none", "embedding", "linear", "causal_conv"] = MISSING
-    kernel_size: Annotated[int, Ge(1)] = MISSING
+    kernel_size: Annotated[int, Ge(1), GoesWith(encoder="causal_conv")] = 4
     embedding_size: Annotated[int, Ge(1)] = MISSING
     depth: Annotated[int, Ge(1)] = MISSING
     dropout: Annotated[float, Ge(0), Lt(1)] = MISSING
@@ -35,11 +36,11 @@ class OptimizerConfig:
     lr: Annotated[float, Gt(0), Lt(1e30)] = MISSING
     weight_decay: Annotated[float, Ge(0)] = 0.0
     lr_factor: Annotated[float, Gt(0), Lt(1e30)] = 1.0
-    momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
+    momentum: Annotated[float, Ge(0), Lt(1), GoesWith(name=("sgd", "rmsprop"))] = 0.0
     schedule: Literal["constant", "cosine", "plateau"] = "constant"
     warmup_steps: Annotated[int, Ge(0)] = 0
-    plateau_factor: Annotated[float, Gt(0), Lt(1)] = 0.5
-    plateau_patience: Annotated[int, Ge(0)] = 3
+    plateau_factor: Annotated[float, Gt(0), Lt(1), GoesWith(schedule="plateau")] = 0.5
+    plateau_patience: Annotated[int, Ge(0), GoesWith(schedule="plateau")] = 3
 
 
 @dataclass
@@ -72,14 +73,15 @@ else:
 if TYPE_CHECKING:
     TuningConfig = Any
 else:
+    _tunes, _tunable = GoesWith(name=("grid", "random")), fields(OptimizerConfig)[1:]
     TuningConfig = make_dataclass(
         "TuningConfig",
         [
             ("name", Literal["none", "grid", "random"], "none"),
-            ("trials", Annotated[int, Ge(1)], 8),
-            ("seed", Annotated[int, Ge(0)], 0),
-            ("widen", bool, True),
-            *((f.name, list[Any] | None, None) for f in fields(OptimizerConfig)[1:]),
+            ("trials", Annotated[int, Ge(1), GoesWith(name="random")], 8),
+            ("seed", Annotated[int, Ge(0), GoesWith(name="random")], 0),
+            ("widen", Annotated[bool, _tunes], True),
+            *((f.name, Annotated[list[Any] | None, _tunes], None) for f in _tunable),
         ],
     )
     """The trials that every entry gets (conf/tuning): values for options of the optimizer."""

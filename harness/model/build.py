@@ -29,7 +29,8 @@ def build_model(config: Config, task: Task) -> tuple[Config, SequenceModel]:
     """The model at its initial weights, and the configuration with all that was left open settled.
 
     Raises:
-        UserError: the model does not fit the task, or no hidden size the budget.
+        UserError: the model does not fit the task, no hidden size the budget, or residual
+            connections no layer.
     """
     require_possible(config.model, task)
     config = replace(config, model=resolve_encoder(config.model, task.spec))
@@ -49,7 +50,9 @@ def build_model(config: Config, task: Task) -> tuple[Config, SequenceModel]:
         solved = config.cell["hidden_size"]
         for name, goal in budgets_of(config):
             solved = solve_hidden_size(name, goal, build_cell, build)
-        return replace(config, cell={**config.cell, "hidden_size": solved}), build(solved)
+        model = build(solved)
+    require_residual(config.model, model)
+    return replace(config, cell={**config.cell, "hidden_size": solved}), model
 
 
 def budgets_of(config: Config) -> list[tuple[str, int]]:
@@ -81,6 +84,20 @@ def require_possible(model: ModelConfig, task: Task) -> None:
         raise UserError(
             f"model.readout={model.readout}: task={task.name} predicts at every step, and this "
             "makes one prediction of a whole sequence; leave model.readout=last"
+        )
+
+
+def require_residual(config: ModelConfig, model: SequenceModel) -> None:
+    """Refuses residual connections where no layer gives as many features as it takes.
+
+    Raises:
+        UserError: says which width would do.
+    """
+    if config.residual and not any(layer.residual for layer in model.layers):
+        width = model.layers[0].output_size
+        raise UserError(
+            f"model.residual=true has no effect: the layer takes {config.embedding_size} features "
+            f"and gives {width}; it goes with model.embedding_size={width}"
         )
 
 

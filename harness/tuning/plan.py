@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from recurbench.harness.config.effects import settled
 from recurbench.harness.config.sections import Config
 from recurbench.harness.errors import UserError
 from recurbench.harness.model.build import load_task
@@ -76,8 +77,9 @@ def _first(config: Config) -> list[Setting]:
 
 
 def _tried(config: Config, found: Iterable[Setting]) -> Iterator[Config]:
-    for setting in found:
-        yield replace(config, optimizer=replace(config.optimizer, **setting))
+    """A job for each setting; those that differ in options without effect alone are one."""
+    tried = (replace(config, optimizer=replace(config.optimizer, **setting)) for setting in found)
+    yield from {repr(job.optimizer): job for job in map(settled, tried)}.values()
 
 
 def _sides(config: Config, runs: Iterable[Run]) -> Sides:

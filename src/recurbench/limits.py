@@ -1,7 +1,8 @@
 """Limits of options and knobs, read from their annotations.
 
 `delay: Annotated[int, Ge(1)] = 15` in a section of the configuration, or in the constructor of a
-cell or task, is all that there is to write: the same code reads both.
+cell or task, is all that there is to write: the same code reads both. So does it with
+`alphabet: Annotated[int, GoesWith(rule="first_symbol")] = 8`, an option that some others need.
 """
 
 import functools
@@ -9,7 +10,7 @@ import inspect
 import math
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from operator import ge, gt, le, lt
 from typing import Any, ParamSpec, get_args, get_origin
@@ -25,6 +26,22 @@ RULES: dict[type, tuple[str, Callable[[Any, Any], bool], str]] = {
     Lt: ("lt", lt, "below"),
 }
 """Of each limit: the attribute that holds it, what must hold, and how a person says it."""
+
+
+class GoesWith:
+    """Values of other options with which an option has an effect; else it must be left alone.
+
+    An option without effect would make a second run of what is one: another track, another trial.
+
+    Args:
+        others: for each other option a value, or a tuple of values, of which it must have one.
+    """
+
+    def __init__(self, **others: Any) -> None:
+        self.others = {
+            name: allowed if isinstance(allowed, tuple) else (allowed,)
+            for name, allowed in others.items()
+        }
 
 
 def complaint(name: str, value: Any, annotation: Any) -> str | None:
@@ -53,15 +70,51 @@ def complaint(name: str, value: Any, annotation: Any) -> str | None:
     return None
 
 
+def misplaced(
+    values: Mapping[str, Any],
+    annotations: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    prefix: str = "",
+) -> dict[str, str]:
+    """The options that are set and have no effect, each with what is to be said about it.
+
+    Args:
+        values: of all options, or of those that are given.
+        annotations: of all options.
+        defaults: of all options; one that has its default is not set.
+        prefix: what messages put before each name.
+    """
+    found: dict[str, str] = {}
+    everything = {**defaults, **values}
+    for name, value in values.items():
+        if name not in defaults or value == defaults[name]:
+            continue
+        for rule in getattr(annotations.get(name), "__metadata__", ()):
+            for other, allowed in rule.others.items() if isinstance(rule, GoesWith) else ():
+                if everything[other] not in allowed:
+                    needed = " or ".join(map(_written, allowed))
+                    found.setdefault(
+                        name,
+                        f"{prefix}{name}={_written(value)} has no effect with {prefix}{other}="
+                        f"{_written(everything[other])}; it goes with {other}={needed}",
+                    )
+    return found
+
+
 def limited(error: type[Exception]) -> Callable[[Callable[P, None]], Callable[P, None]]:
     """Makes a constructor check its arguments against the limits in its annotations.
 
     Args:
-        error: what is raised about the first argument that is beyond a limit.
+        error: what is raised about the first argument that is beyond a limit or has no effect.
     """
 
     def decorate(constructor: Callable[P, None]) -> Callable[P, None]:
         signature = inspect.signature(constructor)
+        defaults = {
+            parameter.name: parameter.default
+            for parameter in signature.parameters.values()
+            if parameter.default is not parameter.empty
+        }
 
         @functools.cache  # at the first call, when all names in the annotations are there
         def hints() -> dict[str, Any]:
@@ -69,9 +122,12 @@ def limited(error: type[Exception]) -> Callable[[Callable[P, None]], Callable[P,
 
         @functools.wraps(constructor)
         def check_and_construct(*arguments: P.args, **keywords: P.kwargs) -> None:
-            for name, value in signature.bind(*arguments, **keywords).arguments.items():
+            given = signature.bind(*arguments, **keywords).arguments
+            for name, value in given.items():
                 if name in hints() and (reason := complaint(name, value, hints()[name])):
                     raise error(reason)
+            for reason in misplaced(given, hints(), defaults).values():
+                raise error(reason)
             constructor(*arguments, **keywords)
 
         return check_and_construct
@@ -86,14 +142,24 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
 
 
 def limits_as_text(annotation: Any) -> str:
-    """The limits of an annotation, as in `at least 0, below 1`; empty without any."""
+    """The limits of an annotation, as in `at least 0, below 1`; empty without any.
+
+    What an option goes with stands last, as in `with dataset=file`.
+    """
+    metadata = getattr(annotation, "__metadata__", ())
     found = [
         f"{RULES[type(part)][2]} {getattr(part, RULES[type(part)][0]):g}"
-        for part in getattr(annotation, "__metadata__", ())
+        for part in metadata
         if type(part) in RULES
     ]
     inner = [limits_as_text(part) for part in get_args(annotation) if get_origin(part)]
-    return ", ".join(filter(None, [*found, *inner]))
+    beside = [
+        f"with {other}={' or '.join(map(_written, allowed))}"
+        for part in metadata
+        if isinstance(part, GoesWith)
+        for other, allowed in part.others.items()
+    ]
+    return ", ".join(filter(None, [*found, *inner, *beside]))
 
 
 def _beyond(name: str, value: Any, limits: list[Any]) -> str | None:
@@ -107,6 +173,13 @@ def _beyond(name: str, value: Any, limits: list[Any]) -> str | None:
         if not isinstance(value, int | float) or not holds(value, bound):
             return f"{name} must be {words} {bound:g}, not {value}"
     return None
+
+
+def _written(value: Any) -> str:
+    """A value as the command line takes it."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _no_choice(name: str, value: Any, choices: tuple[Any, ...]) -> str:

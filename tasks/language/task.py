@@ -11,6 +11,7 @@ from annotated_types import Ge
 from torch import Tensor
 from torchmetrics import MetricCollection
 
+from recurbench.limits import GoesWith
 from recurbench.tasks.base import (
     Batches,
     Predictor,
@@ -98,7 +99,7 @@ class Language(Generative, Classification):
         val_file: str | None = None,
         test_file: str | None = None,
         level: Level = "character",
-        words: Words = "punctuation",
+        words: Annotated[Words, GoesWith(level="word")] = "punctuation",
         length: Annotated[int, Ge(1)] = 64,
         min_count: Annotated[int, Ge(1)] = 1,
         max_vocabulary: Annotated[int, Ge(1)] = 10_000,

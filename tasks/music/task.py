@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 from torchmetrics import MetricCollection
 
+from recurbench.limits import GoesWith
 from recurbench.tasks.base import Batch, Predictor, TaskError, generator
 from recurbench.tasks.common.corpora import fetch
 from recurbench.tasks.common.files import MAX_STEPS, only_with_files, own_files
@@ -33,6 +34,7 @@ from recurbench.tasks.music.rolls import ARCHIVES, NO_OTHERS, SPLITS, read_own, 
 from recurbench.tasks.music.sources import LONGER, Corpus, Harmonies, Pieces
 
 Dataset = Literal["harmony", "jsb", "nottingham", "muse", "piano_midi", "file"]
+RECORDED = "jsb", "nottingham", "muse", "piano_midi", "file"
 
 FILES = {
     "jsb": "music/JSB_Chorales.mat",
@@ -102,10 +104,12 @@ class Music(Generative, FromSource):
         val_file: str | None = None,
         test_file: str | None = None,
         frame: Annotated[float, Gt(0)] | None = None,
-        window: Annotated[int, Ge(1)] | None = 100,
-        length: Annotated[int, Ge(2), Le(MAX_STEPS // max(LONGER))] = 48,
-        beat: Annotated[int, Ge(1)] = 4,
-        eval_sequences: Annotated[int, Ge(1)] = 200,
+        window: Annotated[Annotated[int, Ge(1)] | None, GoesWith(dataset=RECORDED)] = 100,
+        length: Annotated[
+            int, Ge(2), Le(MAX_STEPS // max(LONGER)), GoesWith(dataset="harmony")
+        ] = 48,
+        beat: Annotated[int, Ge(1), GoesWith(dataset="harmony")] = 4,
+        eval_sequences: Annotated[int, Ge(1), GoesWith(dataset="harmony")] = 200,
     ) -> None:
         super().__init__()
         self.files = own_files(dataset, file, val_file, test_file)

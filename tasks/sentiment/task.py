@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
+from recurbench.limits import GoesWith
 from recurbench.tasks.base import generator
 from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.corpora import fetch
@@ -15,6 +16,7 @@ from recurbench.tasks.sentiment.reviews import Reviews
 from recurbench.tasks.sentiment.sources import Read, Written, read_snippets
 
 Dataset = Literal["grammar", "movie_snippets", "file"]
+REAL = "movie_snippets", "file"
 
 
 class Sentiment(Classification, FromSource):
@@ -75,19 +77,19 @@ class Sentiment(Classification, FromSource):
         self,
         *,
         dataset: Dataset = "grammar",
-        clauses: Annotated[int, Ge(1)] = 4,
-        negation: Annotated[float, Ge(0), Le(1)] = 0.2,
-        contrast: Annotated[float, Ge(0), Le(1)] = 0.4,
-        distraction: Annotated[float, Ge(0), Le(1)] = 0.3,
-        min_count: Annotated[int, Ge(1)] = 1,
-        max_vocabulary: Annotated[int, Ge(1)] = 20_000,
+        clauses: Annotated[int, Ge(1), GoesWith(dataset="grammar")] = 4,
+        negation: Annotated[float, Ge(0), Le(1), GoesWith(dataset="grammar")] = 0.2,
+        contrast: Annotated[float, Ge(0), Le(1), GoesWith(dataset="grammar")] = 0.4,
+        distraction: Annotated[float, Ge(0), Le(1), GoesWith(dataset="grammar")] = 0.3,
+        min_count: Annotated[int, Ge(1), GoesWith(dataset=REAL)] = 1,
+        max_vocabulary: Annotated[int, Ge(1), GoesWith(dataset=REAL)] = 20_000,
         file: str | None = None,
         val_file: str | None = None,
         test_file: str | None = None,
         label_column: str | None = None,
         text_column: str | None = None,
         header: bool | None = None,
-        eval_sequences: Annotated[int, Ge(2)] = 1000,
+        eval_sequences: Annotated[int, Ge(2), GoesWith(dataset="grammar")] = 1000,
     ) -> None:
         super().__init__()
         self.dataset, self.clauses, self.eval_sequences = dataset, clauses, eval_sequences

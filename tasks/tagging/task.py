@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Lt
 
+from recurbench.limits import GoesWith
 from recurbench.tasks.base import TaskError, generator
 from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.files import only_with_files, own_files
@@ -77,18 +78,18 @@ class Tagging(Classification, FromSource):
         self,
         *,
         dataset: Dataset = "hmm",
-        states: Annotated[int, Ge(2)] = 5,
-        emissions: Annotated[int, Ge(2)] = 12,
-        stay: Annotated[float, Ge(0), Lt(1)] = 0.9,
-        noise: Annotated[float, Ge(0), Lt(1)] = 0.1,
-        min_length: Annotated[int, Ge(1)] = 10,
-        max_length: int = 40,
-        min_count: Annotated[int, Ge(1)] = 1,
+        states: Annotated[int, Ge(2), GoesWith(dataset="hmm")] = 5,
+        emissions: Annotated[int, Ge(2), GoesWith(dataset="hmm")] = 12,
+        stay: Annotated[float, Ge(0), Lt(1), GoesWith(dataset="hmm")] = 0.9,
+        noise: Annotated[float, Ge(0), Lt(1), GoesWith(dataset="hmm")] = 0.1,
+        min_length: Annotated[int, Ge(1), GoesWith(dataset="hmm")] = 10,
+        max_length: Annotated[int, GoesWith(dataset="hmm")] = 40,
+        min_count: Annotated[int, Ge(1), GoesWith(dataset="file")] = 1,
         file: str | None = None,
         val_file: str | None = None,
         test_file: str | None = None,
         columns: list[int] | None = None,
-        eval_sequences: Annotated[int, Ge(1)] = 1000,
+        eval_sequences: Annotated[int, Ge(1), GoesWith(dataset="hmm")] = 1000,
     ) -> None:
         super().__init__()
         if max_length < min_length:

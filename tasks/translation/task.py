@@ -10,6 +10,7 @@ from annotated_types import Ge
 from torch import Tensor
 from torchmetrics import MetricCollection
 
+from recurbench.limits import GoesWith
 from recurbench.tasks.base import Batch, FreeRun, TaskError, generator
 from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.files import only_with_files, own_files
@@ -85,7 +86,7 @@ class Translation(Generative, Classification, FromSource):
         level: Level = "character",
         header: bool | None = None,
         languages: list[Language] | None = None,
-        eval_sequences: Annotated[int, Ge(1)] = 1000,
+        eval_sequences: Annotated[int, Ge(1), GoesWith(dataset="dates")] = 1000,
     ) -> None:
         super().__init__()
         self.files = own_files(dataset, file, val_file, test_file)

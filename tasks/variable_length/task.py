@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge
 
+from recurbench.limits import GoesWith
 from recurbench.tasks.base import TaskError
 from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.files import only_with_files, own_files
@@ -72,15 +73,15 @@ class VariableLength(Classification, FromSource):
         self,
         *,
         dataset: Dataset = "synthetic",
-        rule: RuleName = "first_symbol",
-        alphabet: Annotated[int, Ge(2)] = 8,
-        min_length: int = 5,
-        max_length: int = 50,
+        rule: Annotated[RuleName, GoesWith(dataset="synthetic")] = "first_symbol",
+        alphabet: Annotated[int, Ge(2), GoesWith(dataset="synthetic", rule="first_symbol")] = 8,
+        min_length: Annotated[int, GoesWith(dataset="synthetic")] = 5,
+        max_length: Annotated[int, GoesWith(dataset="synthetic")] = 50,
         file: str | None = None,
         val_file: str | None = None,
         test_file: str | None = None,
         missing: ts_files.Missing | None = None,
-        eval_sequences: Annotated[int, Ge(1)] = 1000,
+        eval_sequences: Annotated[int, Ge(1), GoesWith(dataset="synthetic")] = 1000,
     ) -> None:
         super().__init__()
         rules: dict[str, Rule] = {

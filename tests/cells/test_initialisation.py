@@ -19,9 +19,11 @@ CELLS = [GRU, LSTM, RNN]
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize(
     ("make_cell", "make_torch"),
-    [(GRU, nn.GRUCell), (partial(LSTM, forget_bias=0), nn.LSTMCell), (RNN, nn.RNNCell)],
+    [(GRU, nn.GRUCell), (LSTM, nn.LSTMCell), (RNN, nn.RNNCell)],
 )
 def test_a_seed_gives_torchs_weights(make_cell, make_torch, bias):
+    if make_cell is LSTM and bias:
+        make_cell = partial(LSTM, forget_bias=0)
     torch.manual_seed(3)
     expected = make_torch(I, H, bias=bias).state_dict()
     torch.manual_seed(3)

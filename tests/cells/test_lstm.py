@@ -96,11 +96,10 @@ def test_forget_bias_moves_only_the_forget_gate_of_coupled_gates(assert_equal):
     assert_equal(dict(moved), dict(plain))
 
 
-def test_forget_bias_is_nothing_without_a_forget_gate(assert_equal):
-    torch.manual_seed(3)
-    plain = LSTM(I, H, forget=False, forget_bias=0).state_dict()
-    torch.manual_seed(3)
-    assert_equal(dict(LSTM(I, H, forget=False, forget_bias=7).state_dict()), dict(plain))
+@pytest.mark.parametrize("without", ["forget", "bias"])
+def test_forget_bias_is_refused_where_there_is_none(without):
+    with pytest.raises(CellError, match=f"no effect with {without}=false; it goes with"):
+        LSTM(I, H, forget_bias=7, **{without: False})
 
 
 def test_coupled_gates_without_a_forget_gate_are_refused():

@@ -8,9 +8,8 @@ from recurbench.tasks.variable_length.task import VariableLength
 
 
 def ready(*, batch_size: int = 7, seed: int = 0, **knobs) -> VariableLength:
-    return VariableLength(**{"eval_sequences": 300, **knobs}).ready(
-        batch_size=batch_size, seed=seed
-    )
+    small = {} if "dataset" in knobs else {"eval_sequences": 300}
+    return VariableLength(**(small | knobs)).ready(batch_size=batch_size, seed=seed)
 
 
 def lengths(batch: Batch) -> torch.Tensor:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
+from variants import TASKS as VARIANTS
 
 from recurbench.harness.conformance import SUITES, TASK_PROPERTIES
 from recurbench.harness.plugins.registry import registry
@@ -15,24 +16,6 @@ SUITE = SUITES["task"]
 TASKS = registry().plugins["task"]
 ROOT = Path(__file__).parents[3]
 
-VARIANTS = {
-    "associative_recall": [{"pairs": 2, "gap": 1}],
-    "adding": [{"markers": "anywhere", "train_sequences": 600}],
-    "copying": [
-        {"score": "every", "eval_sequences": 300},
-        {"symbols": 3, "delay": 1},
-        {"layout": "bai", "symbols": 9, "delay": 3, "train_sequences": 600},
-        {"layout": "bai", "score": "every"},
-    ],
-    "digits": [{"permute": True}],
-    "dyck": [{"kinds": 2, "depth": 3}],
-    "forecasting": [{"dataset": "lorenz"}, {"method": "recursive", "zero": "window"}],
-    "induction": [{"length": 7, "alphabet": 3}],
-    "language": [{"level": "word", "max_vocabulary": 500}],
-    "modular_arithmetic": [{"modulus": 3, "length": 5}],
-    "sentiment": [{"clauses": 2}],
-    "variable_length": [{"rule": "temporal_order"}, {"rule": "parity", "eval_sequences": 300}],
-}
 RECORDED = {
     "forecasting": [{"dataset": "etth1"}],
     "language": [{"dataset": "shakespeare"}],

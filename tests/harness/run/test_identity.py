@@ -29,7 +29,6 @@ DETERMINING = [
     "model.dropout=0.1",
     "model.readout=mean",
     "model.encoder=causal_conv",
-    "model.kernel_size=2",
     "optimizer=sgd",
     "optimizer.lr=0.0123",
     "optimizer.schedule=cosine",

@@ -15,7 +15,8 @@ TAGGED = "Ada\tPER\nsees\tO\nLima\tLOC\n\nBen\tPER\nsees\tO\nAda\tPER\n"
 
 
 def ready(*, batch_size: int = 7, seed: int = 0, **knobs) -> Tagging:
-    return Tagging(**{"eval_sequences": 300, **knobs}).ready(batch_size=batch_size, seed=seed)
+    small = {} if "dataset" in knobs else {"eval_sequences": 300}
+    return Tagging(**(small | knobs)).ready(batch_size=batch_size, seed=seed)
 
 
 def lengths(batches) -> set[int]:
@@ -208,7 +209,6 @@ def test_a_file_that_cannot_be_learnt_from_is_refused(files, text, message):
 
 def test_other_tokens_or_labels_have_another_fingerprint(files):
     before = ready(**files).fingerprint()
-    assert ready(**files, states=9).fingerprint() == before
     for old, new in (("Ben", "Bob"), ("LOC", "PLACE")):
         for knob in ("file", "val_file", "test_file"):
             path = Path(files[knob])
