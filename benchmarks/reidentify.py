@@ -7,7 +7,8 @@ older code, also where it changes no result: a check of inputs, another reader, 
 same numbers. After such an edit, and only when it was shown to change no result (the golden
 trajectories, and a run of each study), this makes the shipped records current again. References are
 made anew from the data, which must be that of the record; where it cannot be had (set
-RECURBENCH_DATA), they stay. Records of an earlier protocol are left as they are.
+RECURBENCH_DATA), they stay. A record of an earlier protocol is left as it is, unless it shows that
+the later one changes nothing in it.
 """
 
 import json
@@ -32,6 +33,7 @@ from recurbench.harness.model.build import load_task
 from recurbench.harness.plugins.registry import registry
 from recurbench.harness.results.archive import ENDING, read_archive, write_archive
 from recurbench.harness.results.record import PROTOCOL, Record, Scores
+from recurbench.harness.run.best import rank_of
 from recurbench.harness.run.first_defaults import FIRST_DEFAULTS
 from recurbench.harness.run.identity import identify
 from recurbench.harness.run.prepare import split_references_of
@@ -44,8 +46,8 @@ REFERENCE = Path(__file__).parents[1] / "results" / "reference"
 
 
 def reidentified(record: Record) -> Record:
-    """A record with today's run id, track, entry and versions, if it is of today's protocol."""
-    if record.code.protocol != PROTOCOL:
+    """A record with today's run id, track, entry and versions, if its results are today's."""
+    if record.code.protocol != PROTOCOL and not is_the_same_by_protocol_2(record):
         return record
     config = _config_of(record)
     identity = identify(config, record.track.data, record.track.machine)
@@ -130,6 +132,22 @@ def _config_of(record: Record) -> Config:
         trainer=TrainerConfig(precision=record.track.precision),  # type: ignore[arg-type]
         seed=record.seed,
     )
+
+
+def is_the_same_by_protocol_2(record: Record) -> bool:
+    """Whether a record of protocol 1 has what protocol 2 would give.
+
+    That one decays no vectors, and of evaluations with equal scores it tests the one with the lower
+    loss, then the later one, instead of the first.
+    """
+    if record.code.protocol != 1 or record.optimizer.get("weight_decay") or record.primary is None:
+        return False
+    name, higher = record.primary.name, record.primary.higher_is_better
+    scores = ((point.get(f"val/{name}"), point.get("val/loss")) for point in record.curve)
+    ranks = [rank_of(s, loss, higher) for s, loss in scores if s is not None and loss is not None]
+    first = max(range(len(ranks)), key=lambda place: (ranks[place][:2], -place))
+    last = max(range(len(ranks)), key=lambda place: (ranks[place], place))
+    return first == last
 
 
 def _with_new_knobs(kind: str, section: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import msgspec
 
 import recurbench
 from recurbench.harness.results.folder import user_cache
-from recurbench.harness.results.record import write_whole
+from recurbench.harness.results.writing import write_whole
 
 KINDS = ("cell", "task", "logger")
 
