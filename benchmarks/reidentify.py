@@ -143,8 +143,8 @@ def is_the_same_by_protocol_2(record: Record) -> bool:
     if record.code.protocol != 1 or record.optimizer.get("weight_decay") or record.primary is None:
         return False
     name, higher = record.primary.name, record.primary.higher_is_better
-    scores = ((point.get(f"val/{name}"), point.get("val/loss")) for point in record.curve)
-    ranks = [rank_of(s, loss, higher) for s, loss in scores if s is not None and loss is not None]
+    scores = ((point.get(f"val/{name}"), point.get("val/loss") or 0) for point in record.curve)
+    ranks = [rank_of(score, loss, higher) for score, loss in scores if score is not None]
     first = max(range(len(ranks)), key=lambda place: (ranks[place][:2], -place))
     last = max(range(len(ranks)), key=lambda place: (ranks[place], place))
     return first == last
