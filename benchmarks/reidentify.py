@@ -7,8 +7,8 @@ older code, also where it changes no result: a check of inputs, another reader, 
 same numbers. After such an edit, and only when it was shown to change no result (the golden
 trajectories, and a run of each study), this makes the shipped records current again. References are
 made anew from the data, which must be that of the record; where it cannot be had (set
-RECURBENCH_DATA), they stay. A record of an earlier protocol is left as it is, unless it shows that
-the later one changes nothing in it.
+RECURBENCH_DATA), they stay. Records of protocol 1 are left as they are, unless those of a whole
+study show that protocol 2 changes nothing in them; earlier ones always.
 """
 
 import json
@@ -46,9 +46,7 @@ REFERENCE = Path(__file__).parents[1] / "results" / "reference"
 
 
 def reidentified(record: Record) -> Record:
-    """A record with today's run id, track, entry and versions, if its results are today's."""
-    if record.code.protocol != PROTOCOL and not is_the_same_by_protocol_2(record):
-        return record
+    """A record with today's run id, track, entry and versions."""
     config = _config_of(record)
     identity = identify(config, record.track.data, record.track.machine)
     return msgspec.structs.replace(
@@ -140,7 +138,7 @@ def is_the_same_by_protocol_2(record: Record) -> bool:
     That one decays no vectors, and of evaluations with equal scores it tests the one with the lower
     loss, then the later one, instead of the first.
     """
-    if record.code.protocol != 1 or record.optimizer.get("weight_decay") or record.primary is None:
+    if record.optimizer.get("weight_decay") or record.primary is None:
         return False
     name, higher = record.primary.name, record.primary.higher_is_better
     scores = ((point.get(f"val/{name}"), point.get("val/loss") or 0) for point in record.curve)
@@ -168,7 +166,11 @@ def main(folders: Sequence[Path] = (REFERENCE,)) -> None:
     for folder in folders:
         for path in sorted(folder.glob(f"*{ENDING}")):
             records = [record for record in read_archive(path) if isinstance(record, Record)]
-            write_archive(path, (references.renew(reidentified(record)) for record in records))
+            earlier = [record for record in records if record.code.protocol == 1]
+            # Trials of one entry are of one protocol, or the best of a part would be chosen.
+            known = {1, PROTOCOL} if all(map(is_the_same_by_protocol_2, earlier)) else {PROTOCOL}
+            current = (reidentified(r) if r.code.protocol in known else r for r in records)
+            write_archive(path, map(references.renew, current))
 
 
 if __name__ == "__main__":
