@@ -104,6 +104,6 @@ COLUMNS = [
            sorts=lambda row: row.flops_per_token),
     Column("recurrent", lambda row, _: optional(row.recurrent_parameters, ",d"), shown=False,
            sorts=lambda row: row.recurrent_parameters),
-    Column("memory", _comparable("peak_memory_bytes", ",d", " B"), shown=False,
-           sorts=lambda row: row.peak_memory_bytes),
+    Column("memory", _comparable("training_memory_bytes", ",d", " B"), shown=False,
+           sorts=lambda row: row.training_memory_bytes),
 ]  # fmt: skip

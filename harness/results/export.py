@@ -18,7 +18,7 @@ ENTRY = (
     "label", "cell", "hidden_size", "older", "rank_from", "rank_to", "ties", "val", "test",
     "interval_low", "interval_high", "seeds", "trials", "edge", "lr", "failed", "repeated",
     "parameters", "recurrent_parameters", "state_size", "flops_per_token", "train_seconds",
-    "tokens_per_second", "peak_memory_bytes", "machine",
+    "tokens_per_second", "peak_memory_bytes", "training_memory_bytes", "machine",
 )  # fmt: skip
 TABLE = ("track", "task", "settings", "metric", "kind", *ENTRY)
 RUN = ("run_id", "seed", "val", "test", "machine", "commit", "record")

@@ -29,8 +29,7 @@ STATUSES: tuple[str, ...] = get_args(Status)
 Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """A number of 64 bits: a larger one could be written, and no arithmetic of floats would take it."""
 
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-"""An integer that cannot be negative."""
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]  # not negative
 
 Amount = Annotated[float, msgspec.Meta(ge=0, le=1e18)]
 """Seconds or a speed; nothing that was measured is larger."""
@@ -86,7 +85,13 @@ class Primary(msgspec.Struct, kw_only=True, gc=False):
 
 
 class Cost(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
-    """What a run cost; evaluation is not counted, and FLOPs are left out if they are not known."""
+    """What a run cost; evaluation is not counted, and what is not known is left out.
+
+    Attributes:
+        peak_memory_bytes: of the whole process, libraries and evaluation too; on a GPU, torch's.
+        training_memory_bytes: what training added at its peak; on a GPU, torch's peak of the run.
+        saved_bytes: what the first step kept for its way back, parameters left out.
+    """
 
     parameters: Count
     recurrent_parameters: Count
@@ -97,6 +102,8 @@ class Cost(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     tokens_per_second: Amount
     peak_memory_bytes: Count
     flops_per_token: Count | None = None
+    training_memory_bytes: Count | None = None
+    saved_bytes: Count | None = None
 
 
 class Group(msgspec.Struct, kw_only=True, gc=False):
@@ -142,13 +149,11 @@ class Record(msgspec.Struct, kw_only=True, gc=False):
         primary, cost: None for a run that failed before they were known.
         references, split_references: on test, and on other splits; older records know no others.
         overlap: the share of test to be expected among what was trained on, where it is known.
-        groups: all parameters of the model, by how the optimizer treats them; older records do not
-            say it.
+        groups: all parameters of the model, by how the optimizer treats them.
         metrics: by split, `val`, `test` and `test_<name>`, then by name.
         curve: points of `step`, `seconds`, `train/loss` and `val/<metric>`.
         study: the name that a sweep gives what belongs together.
-        resumed_after: the last step before the latest interruption, if there was one.
-        best_step: the step whose weights were tested; earlier records do not say it.
+        resumed_after, best_step: the last step before an interruption; whose weights were tested.
     """
 
     schema_version: Count = SCHEMA_VERSION

@@ -34,7 +34,7 @@ class Row:
         repeated: runs that are not counted, as another with their seed is.
         failures: runs of all trials that did not complete with a finite score.
         train_seconds: mean over seeds; evaluation is not counted.
-        machine: what `train_seconds`, `tokens_per_second` and `peak_memory_bytes` were measured on;
+        machine: what `train_seconds`, `tokens_per_second` and memory were measured on;
             None if the seeds ran on several, which do not compare.
     """
 
@@ -64,6 +64,7 @@ class Row:
     train_seconds: float | None = None
     tokens_per_second: float | None = None
     peak_memory_bytes: int | None = None
+    training_memory_bytes: int | None = None
     machine: str | None = None
 
     @property
@@ -135,7 +136,14 @@ def _costs(costs: list[Cost]) -> dict[str, Any]:
         "train_seconds": fmean(cost.train_seconds for cost in costs),
         "tokens_per_second": fmean(cost.tokens_per_second for cost in costs),
         "peak_memory_bytes": max(cost.peak_memory_bytes for cost in costs),
+        "training_memory_bytes": _largest([cost.training_memory_bytes for cost in costs]),
     }
+
+
+def _largest(known: list[int | None]) -> int | None:
+    """The largest of all seeds; None if one is not known."""
+    numbers = [number for number in known if number is not None]
+    return max(numbers) if len(numbers) == len(known) else None
 
 
 def _run(run: Run) -> dict[str, Any]:

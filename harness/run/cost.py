@@ -4,7 +4,6 @@ import gc
 import resource
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from recurbench.harness.config.measures import (
     states_size,
 )
 from recurbench.harness.model.sequence_model import SequenceModel
-from recurbench.harness.run.memory import release_freed_memory
+from recurbench.harness.run.memory import release_freed_memory, reset_peak, resident
 
 
 class Stopwatch:
@@ -64,20 +63,20 @@ class PeakMemory:
             return
         gc.collect()
         release_freed_memory()  # what earlier runs of this process left is not this run's cost
-        try:  # Linux resets the mark for us; elsewhere it stays that of the whole process
-            Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
-            self._resettable = True
-        except OSError:
-            self._resettable = False
+        # Linux resets the mark for us; elsewhere it stays that of the whole process.
+        self._resettable = reset_peak()
+        self._seen = 0
+
+    def look(self) -> None:
+        """Keeps the peak so far; to be called before something else resets the mark."""
+        self._seen = max(self._seen, self.bytes())
 
     def bytes(self) -> int:
         """The peak so far."""
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device)
-        if self._resettable:
-            for line in Path("/proc/self/status").read_text("utf-8", "replace").splitlines():
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) * 1024
+        if self._resettable and (peak := resident("VmHWM")) is not None:
+            return max(self._seen, peak)
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

@@ -1,7 +1,8 @@
-"""How the process's memory allocator treats what tensors leave behind."""
+"""The process's memory: how much there is, and what becomes of what tensors leave behind."""
 
 import ctypes
 from contextlib import suppress
+from pathlib import Path
 
 # Parameters of mallopt(3), from glibc's malloc.h.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
@@ -25,3 +26,21 @@ def release_freed_memory() -> None:
     """Gives freed memory back to the system."""
     with suppress(OSError, AttributeError, TypeError):  # glibc alone has it
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def reset_peak() -> bool:
+    """Lets the peak of the resident set count anew; False where the system cannot."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+    except OSError:
+        return False
+    return True
+
+
+def resident(name: str) -> int | None:
+    """A size in bytes that Linux tells of this process, as `VmRSS`, or `VmHWM` for the peak."""
+    try:
+        lines = Path("/proc/self/status").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(name)), None)

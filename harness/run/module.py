@@ -14,6 +14,7 @@ from recurbench.cells.base import map_state
 from recurbench.harness.config.sections import OptimizerConfig, TrainConfig
 from recurbench.harness.model.decoding import decode, itself, likeliest
 from recurbench.harness.model.sequence_model import LayerState, SequenceModel
+from recurbench.harness.run.footprint import counting_saved
 from recurbench.harness.run.optimizers import build_optimizer, build_schedules
 from recurbench.tasks.base import Batch, FreeRun, Task
 
@@ -31,6 +32,7 @@ class SequenceModule(LightningModule):
         finite: whether every loss and gradient so far was finite; a tensor, so that a GPU need not
             wait for it at every step.
         tokens: valid input steps trained on so far.
+        saved_bytes: what the first step kept for its way back.
         splits: names of the dataloaders that `test` is given.
         results: metrics by split, filled by `test`.
     """
@@ -49,6 +51,7 @@ class SequenceModule(LightningModule):
         self.judged = (math.nan, math.nan)
         self.finite = torch.ones((), dtype=torch.bool)
         self.tokens = 0
+        self.saved_bytes: int | None = None
         self.splits: list[str] = []
         self.results: dict[str, dict[str, float]] = {}
         # Neither belongs into a checkpoint: metrics are of one evaluation, states of one batch.
@@ -66,14 +69,22 @@ class SequenceModule(LightningModule):
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """The task's loss on one batch."""
         try:
-            outputs, targets = self.predict(batch, "train")
-            loss = self.task.loss(outputs, targets)
+            if self.saved_bytes is None:
+                with counting_saved(self.model) as saved:
+                    loss = self._loss_of(batch)
+                (self.saved_bytes,) = saved
+            else:
+                loss = self._loss_of(batch)
         except StopIteration as error:  # Lightning would take it for the end of an epoch, for ever
             raise RuntimeError("a cell or task let a StopIteration escape") from error
         self._loss_sum = self._loss_sum.to(loss.device) + loss.detach()
         self._loss_count += 1
         self.tokens += count_tokens(batch)
         return loss
+
+    def _loss_of(self, batch: Batch) -> Tensor:
+        outputs, targets = self.predict(batch, "train")
+        return self.task.loss(outputs, targets)
 
     def pop_mean_loss(self) -> float:
         """The mean training loss since the last call."""
@@ -87,6 +98,7 @@ class SequenceModule(LightningModule):
         return {
             "weights": self.model.state_dict(),
             "tokens": self.tokens,
+            "saved_bytes": self.saved_bytes,
             "loss": (self._loss_sum, self._loss_count),
             "finite": self.finite,
             "state": states and [[list(state) for state in layer] for layer in states],
@@ -96,6 +108,7 @@ class SequenceModule(LightningModule):
         """Goes on from what `progress` said."""
         self.model.load_state_dict(progress["weights"])
         self.tokens, self.finite = progress["tokens"], progress["finite"]
+        self.saved_bytes = progress["saved_bytes"]
         self._loss_sum, self._loss_count = progress["loss"]
         if progress["state"]:
             kinds = self.model.initial_state(1)

@@ -16,6 +16,7 @@ from recurbench.harness.results.record import Cost
 from recurbench.harness.run.best import BestWeights
 from recurbench.harness.run.cost import PeakMemory, Stopwatch, model_cost
 from recurbench.harness.run.environment import describe_environment, kernel_of
+from recurbench.harness.run.footprint import TrainingMemory
 from recurbench.harness.run.lightning import make_trainer, tamed
 from recurbench.harness.run.loggers.together import Loggers
 from recurbench.harness.run.module import SequenceModule, higher_is_better
@@ -58,6 +59,7 @@ class Training:
         self.kernel = kernel_of(self.model, self.device, self.config.trainer)
         self.watch = Stopwatch(self.device)
         self.memory = PeakMemory(self.device)
+        self.added = TrainingMemory(self.device, self.memory)
         self.recorder = Recorder(self.config.train, self.watch, self.loggers)
         self.resumed_after: int | None = None
         self.best_step: int | None = None
@@ -101,7 +103,7 @@ class Training:
         """
         train, folder, better = self.config.train, self.lease.folder, higher_is_better(self.task)
         best = BestWeights(folder, self.recorder)
-        keepers: list[Callback] = [self.recorder, best]
+        keepers: list[Callback] = [self.recorder, best, self.added]
         if train.patience is not None:
             mode = "max" if better else "min"
             keepers.append(EarlyStopping(self.module.monitor, patience=train.patience, mode=mode))
@@ -143,6 +145,8 @@ class Training:
             train_seconds=seconds,
             tokens_per_second=self.module.tokens / seconds if seconds else 0.0,
             peak_memory_bytes=self.memory.bytes(),
+            training_memory_bytes=self.added.bytes(),
+            saved_bytes=self.module.saved_bytes,
         )
 
 

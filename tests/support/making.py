@@ -83,8 +83,10 @@ def make_record(
             tokens=200,
             train_seconds=seconds,
             tokens_per_second=100 * seconds,
-            peak_memory_bytes=memory,
+            peak_memory_bytes=1_000_000,
             flops_per_token=250,
+            training_memory_bytes=memory,
+            saved_bytes=50,
         ),
         "environment": Environment(
             recurbench="0.1.0",

@@ -35,7 +35,7 @@ LONGEST = 1000
 
 COSTS = (
     "parameters", "recurrent_parameters", "state_size", "flops_per_token", "train_seconds",
-    "tokens_per_second", "peak_memory_bytes",
+    "tokens_per_second", "training_memory_bytes",
 )  # fmt: skip
 AS_THEY_ARE = (
     "cell", "hidden_size", "older", "rank", "ties", "val", "test", "interval", "seeds",
@@ -94,7 +94,7 @@ def _details(record: Record) -> dict[str, Any]:
         "dirty": record.environment.git_dirty,
         "seconds": cost and cost.train_seconds,
         "speed": cost and cost.tokens_per_second,
-        "memory": cost and cost.peak_memory_bytes,
+        "memory": cost and cost.training_memory_bytes,
         "resumed": record.resumed_after,
         "cell": _options(record.cell),
     }

@@ -22,7 +22,7 @@ export const SIZES = [
   ["flops_per_token", "FLOPs per token"],
   ["train_seconds", "seconds of training"],
   ["tokens_per_second", "tokens per second"],
-  ["peak_memory_bytes", "peak memory in bytes"],
+  ["training_memory_bytes", "memory that training adds, in bytes"],
 ];
 
 /** Whether rows have all the words of the filter. */
@@ -94,10 +94,10 @@ function columns(track) {
       (row) => here(track, row, row.tokens_per_second),
     ),
     numeric(
-      "peak_memory_bytes",
+      "training_memory_bytes",
       "memory",
-      (row) => bytes(here(track, row, row.peak_memory_bytes)),
-      (row) => here(track, row, row.peak_memory_bytes),
+      (row) => bytes(here(track, row, row.training_memory_bytes)),
+      (row) => here(track, row, row.training_memory_bytes),
     ),
     numeric(
       "failed",

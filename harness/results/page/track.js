@@ -10,7 +10,7 @@ const AXES = [
   ["seconds", "seconds of training"],
   ["tokens", "tokens"],
 ];
-const MEASURED = ["train_seconds", "tokens_per_second", "peak_memory_bytes"];
+const MEASURED = ["train_seconds", "tokens_per_second", "training_memory_bytes"];
 
 /** The sections of a track, as `[{section, draw}]`; a filter above holds for all of them. */
 export function trackView(track) {

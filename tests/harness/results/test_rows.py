@@ -3,6 +3,7 @@
 from itertools import permutations
 from statistics import fmean
 
+import msgspec
 import pytest
 from making import ADAM, SGD
 from making import make_run as run
@@ -178,7 +179,14 @@ def test_costs_are_those_of_the_chosen_trial_times_as_means_memory_at_its_peak()
         *(run(seed=i, val=0.1, optimizer=SGD, seconds=99.0, memory=99) for i in range(3)),
     )
     assert (entry.train_seconds, entry.tokens_per_second) == (3.0, 300.0)
-    assert entry.peak_memory_bytes == 30
+    assert entry.training_memory_bytes == 30
+
+
+def test_memory_is_missing_where_a_record_does_not_have_what_training_adds():
+    old = msgspec.structs.replace(run(seed=1).cost, training_memory_bytes=None)
+    entry = only_entry(run(seed=0, memory=10), msgspec.structs.replace(run(seed=1), cost=old))
+    assert entry.training_memory_bytes is None
+    assert entry.peak_memory_bytes == 1_000_000
     assert (entry.parameters, entry.state_size, entry.flops_per_token) == (123, 7, 250)
 
 
