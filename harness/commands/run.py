@@ -11,6 +11,7 @@ train, or with -m sweep over the cross product of comma-separated values
   recurbench run -m cell=gru,lstm,rnn task=copying,language seed=0,1,2
   recurbench run --cfg job          show the whole configuration (--resolve: with ${...} followed,
                                     --package cell: a section of it; --info: where it comes from)
+  recurbench run -m experiment=zoo --dry-run             list the runs of a sweep, run nothing
   recurbench run --config-dir DIR experiment=mine        choose among presets of your own
   recurbench run --config-dir DIR --config-name mine     begin with DIR/mine.yaml
   recurbench list                   show all cells and tasks with their knobs

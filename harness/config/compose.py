@@ -63,6 +63,7 @@ def compose_jobs(
             return [name_study(*without_hydra(whole))], False
         if whole.hydra.sweeper._target_ != BASIC_SWEEPER:
             return [name_study(*without_hydra(whole))], True
+        _refuse_sweeps_of_sweeps(parsed, source)
         params = whole.hydra.sweeper.params or {}
         parsed = parse([f"{key}={value}" for key, value in params.items()]) + parsed
         _check_groups(parsed, source)
@@ -127,6 +128,18 @@ def _require_single_values(overrides: list[Override]) -> None:
     for override in overrides:
         if override.is_sweep_override():
             raise UserError(f"{override.input_line}: several values need `run -m`")
+
+
+def _refuse_sweeps_of_sweeps(overrides: list[Override], source: Source) -> None:
+    """Refuses several experiments of which one sweeps: Hydra leaves its values out in silence."""
+    several = [o for o in overrides if _group_of(o) == "experiment" and o.is_sweep_override()]
+    for override in several:
+        for choice in choices(override):
+            chosen = _compose([f"experiment={choice}"], source, with_hydra=True)
+            if OmegaConf.select(chosen, "hydra.sweeper.params"):
+                raise UserError(
+                    f"{override.input_line}: {choice} is a sweep by itself; run one after the other"
+                )
 
 
 def _split(overrides: list[Override]) -> list[list[str]]:

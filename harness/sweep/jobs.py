@@ -27,10 +27,14 @@ class Job:
     @cached_property
     def title(self) -> str:
         """The run in a few words."""
-        config = self.config
-        return title_of(config.task["name"], identify(config, None).entry.label, config.seed)
+        return title_of_job(self.config)
 
     @property
     def folder(self) -> ResultsFolder:
         """Where its results go."""
         return ResultsFolder(Path(self.config.results_dir))
+
+
+def title_of_job(config: Config) -> str:
+    """The run of a configuration in a few words, before its data is loaded."""
+    return title_of(config.task["name"], identify(config, None).entry.label, config.seed)

@@ -17,7 +17,9 @@ from recurbench.harness.config.overrides import readable
 from recurbench.harness.config.schema import Source, register
 from recurbench.harness.console import as_override, complain, say
 from recurbench.harness.errors import UserError, first_line, first_words, nearest
+from recurbench.harness.run.execute import pass_over
 from recurbench.harness.sweep.ending import say_ending
+from recurbench.harness.sweep.jobs import title_of_job
 from recurbench.harness.sweep.launching import run_job
 from recurbench.harness.sweep.local import begin_sweep, sweep_here
 from recurbench.harness.sweep.plan import Plan, plan
@@ -48,6 +50,9 @@ def run_jobs(arguments: list[str]) -> int:
     if flags.resolve or flags.package:
         raise UserError("--resolve and --package go with --cfg, as in --cfg job --package cell")
     asked = plan(overrides, flags.multirun, source)
+    if flags.dry_run:
+        _list(asked)
+        return 0
     command = ["recurbench", "run", *arguments]
     if asked.elsewhere:
         return _sweep_by_hydra(asked, flags, overrides, command)
@@ -59,6 +64,19 @@ def run_jobs(arguments: list[str]) -> int:
         return sweep_here(asked.configs, command, asked.whole)
     _hydra(flags, [], overrides)
     return 0
+
+
+def _list(asked: Plan) -> None:
+    """Says which runs there would be, and which are known to be completed."""
+    if asked.search is not None:
+        say(f"a search of {asked.search.options.n_trials} trials, which it chooses as it goes")
+        return
+    done = 0
+    for config in asked.tried:
+        known = pass_over(config)
+        done += known is not None
+        say(f"{'completed' if known else 'to run':<10} {title_of_job(config)}")
+    say(f"{len(asked.tried)} runs, {done} of them completed")
 
 
 def _sweep_by_hydra(
@@ -126,6 +144,7 @@ def _flags() -> argparse.ArgumentParser:
     parser = _Flags(add_help=False, allow_abbrev=False)
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("--multirun", "-m", action="store_true")
+    parser.add_argument("--dry-run", action="store_true")
     parser.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
     parser.add_argument("--resolve", action="store_true")
     parser.add_argument("--package", "-p")

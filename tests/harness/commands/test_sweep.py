@@ -108,6 +108,41 @@ def test_a_folder_of_ones_own_presets_joins_by_the_search_path(
     assert sorted(record["cell"]["reset_after"] for record in read_records()) == [False, True]
 
 
+def test_the_runs_of_a_sweep_are_listed_and_not_run(
+    small: list, workplace: Path, capsys: pytest.CaptureFixture
+) -> None:
+    sweep = ["-m", "cell=rnn,gru", "task=copying", "seed=0,1", *small]
+    assert run([*sweep, "--dry-run"]) == 0
+    *listed, total = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in listed] == [["to", "run"]] * 4
+    assert re.search(r"copying · rnn .*seed 0$", listed[0])
+    assert total == "4 runs, 0 of them completed"
+    assert list(workplace.iterdir()) == []
+    assert run(["cell=rnn", "task=copying", "seed=1", *small]) == 0
+    before = {path: path.stat().st_mtime_ns for path in workplace.rglob("*")}
+    capsys.readouterr()
+    assert run([*sweep, "--dry-run"]) == 0
+    *listed, total = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in listed] == ["to", "completed", "to", "to"]
+    assert total == "4 runs, 1 of them completed"
+    assert {path: path.stat().st_mtime_ns for path in workplace.rglob("*")} == before
+
+
+def test_the_trials_of_a_search_are_not_known_beforehand(
+    small: list, workplace: Path, capsys: pytest.CaptureFixture
+) -> None:
+    search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=7", "optimizer.lr=interval(0.1,1)"]
+    assert run(["-m", *search, *small, "--dry-run"]) == 0
+    assert "a search of 7 trials" in capsys.readouterr().out
+    assert list(workplace.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["experiment=demo,zoo"], ["experiment=etth1,zoo"]])
+def test_several_experiments_of_which_one_sweeps_are_refused(arguments: list) -> None:
+    with pytest.raises(UserError, match=r"experiment=.*: \w+ is a sweep by itself"):
+        run(["-m", *arguments])
+
+
 def test_a_sweep_has_the_name_that_is_given_to_it(small: list, workplace: Path) -> None:
     run(["-m", "seed=0", "sweep=mine", *small])
     (file,) = (workplace / "results/sweeps/mine/outcomes").iterdir()
