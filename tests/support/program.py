@@ -6,6 +6,7 @@ the tests of the wheel, of the README and of what is imported.
 """
 
 import gc
+import logging
 import os
 import signal
 import subprocess
@@ -70,6 +71,10 @@ def _become_a_program(environment: Mapping[str, str]) -> None:
     sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = os.fdopen(2, "w", 1, encoding="utf-8", errors="replace", closefd=False)
     sys.argv = ["recurbench"]
+    logging.root.handlers.clear()
+    for logger in logging.root.manager.loggerDict.values():  # which Hydra turns off, run by run
+        if isinstance(logger, logging.Logger):
+            logger.disabled = False
     warnings.resetwarnings()
     warnings.simplefilter("ignore", DeprecationWarning)
     gc.enable()

@@ -78,8 +78,7 @@ def test_an_edit_that_changes_no_result_makes_none_run_again(
 def test_another_protocol_of_the_harness_makes_all_run_again_and_mixes_no_seeds(
     checkout: Path,
 ) -> None:
-    edit(checkout / "harness/run/optimizers.py", "optim.Adam(parameters, **common)",
-         "optim.SGD(parameters, **common)")  # fmt: skip
+    edit(checkout / "harness/run/optimizers.py", "optim.Adam(groups)", "optim.SGD(groups)")
     edit(checkout / "harness/results/record.py", "PROTOCOL = ", "PROTOCOL = 1 + ")
     assert statuses(checkout) == {"completed": 4}
     board = subprocess.run(
