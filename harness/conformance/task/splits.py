@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from recurbench.harness.conformance.task.subject import (
     prepared,
     unpacked,
 )
+from recurbench.limits import misplaced
 from recurbench.tasks.base import EVAL_ROWS, Batch, Task, TaskError
 
 WINDOW = 64
@@ -164,7 +165,11 @@ def example_files(cls: type[Task], folder: Path) -> list[Path]:
 
 
 def own_file_knobs(subject: Subject) -> dict[str, Any]:
-    """The knobs to read a file with: those of the subject, unless they are of another dataset."""
-    if "dataset" not in inspect.signature(subject.cls).parameters:
+    """The knobs to read a file with: those of the subject that are not of another dataset."""
+    parameters = inspect.signature(subject.cls).parameters
+    if "dataset" not in parameters:
         return subject.knobs
-    return ({} if "dataset" in subject.knobs else subject.knobs) | {"dataset": "file"}
+    knobs = ({} if "dataset" in subject.knobs else subject.knobs) | {"dataset": "file"}
+    hints = get_type_hints(inspect.getattr_static(subject.cls, "__init__"), include_extras=True)
+    idle = misplaced(knobs, hints, {name: known.default for name, known in parameters.items()})
+    return {name: value for name, value in knobs.items() if name not in idle}
