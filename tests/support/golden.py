@@ -40,6 +40,7 @@ SMALLER_TASKS = {
     "tagging": ["task.max_length=12"],
     "translation": [],
     "variable_length": ["task.max_length=9"],
+    "word_problem": ["task.length=5"],
 }
 """Knobs that make a task quick; all that draw sequences have few for evaluation too."""
 

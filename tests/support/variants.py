@@ -60,4 +60,5 @@ TASKS: Variants = {
     "modular_arithmetic": [{"modulus": 3, "length": 5}],
     "sentiment": [{"clauses": 2}],
     "variable_length": [{"rule": "temporal_order"}, {"rule": "parity", "eval_sequences": 300}],
+    "word_problem": [{"group": "S3", "length": 3}, {"group": "S5"}, {"group": "Z60", "length": 5}],
 }

@@ -14,6 +14,7 @@ from recurbench.tasks.cycle_navigation import CycleNavigation
 from recurbench.tasks.modular_arithmetic import ModularArithmetic
 from recurbench.tasks.parity import Parity
 from recurbench.tasks.variable_length.task import VariableLength
+from recurbench.tasks.word_problem import WordProblem
 
 STEPS, ROWS = 60, 50
 
@@ -34,6 +35,7 @@ def inputs(batch: Batch) -> list[bytes]:
         (Parity, {"length": 20}),
         (CycleNavigation, {"length": 12}),
         (ModularArithmetic, {"modulus": 3, "length": 9}),
+        (WordProblem, {"group": "S3", "length": 5}),
         (VariableLength, {"rule": "parity", "max_length": 20}),
         (VariableLength, {"alphabet": 3, "min_length": 1, "max_length": 9}),
     ],
