@@ -1,11 +1,13 @@
 """Tasks whose data is wrong in one way each, and the properties that they must fail."""
 
 import dataclasses
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from sound_tasks import Sound, SoundEndless, SoundStream, fails
 from torch import Tensor
+from torchmetrics import MetricCollection
 
 from recurbench.tasks.base import (
     Batch,
@@ -13,7 +15,8 @@ from recurbench.tasks.base import (
     TaskSpec,
 )
 from recurbench.tasks.common.files import Splits
-from recurbench.tasks.common.metrics import classification_metrics
+from recurbench.tasks.common.metrics import MeanSquaredError, classification_metrics
+from recurbench.tasks.memory_capacity import MemoryCapacity
 
 
 @fails("layouts_fit_the_spec")
@@ -141,6 +144,39 @@ class SummedLoss(Sound):
 class PenaltyEverywhere(Sound):
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return super().loss(outputs, targets) + outputs.square().mean()
+
+
+class Recall(MemoryCapacity):
+    """Recalls the last two numbers, and is sound.
+
+    >>> Recall().delays
+    2
+    """
+
+    name = "recall"
+    default_references: ClassVar[dict[str, float]] = {}
+
+    def __init__(self) -> None:
+        super().__init__(delays=2, length=5)
+
+
+@fails("ignored_positions_do_not_matter")
+class PenaltyForWhatIsUnknown(Recall):
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return super().loss(outputs, targets) + outputs.square().mean()
+
+
+class UnknownAsZeroError(MeanSquaredError):
+    def update(self, outputs: Tensor, targets: Tensor) -> None:
+        super().update(outputs, targets.nan_to_num())
+
+
+@fails("ignored_positions_do_not_matter")
+class UnknownIsZero(Recall):
+    def metrics(self) -> MetricCollection:
+        return MetricCollection(
+            {"capacity": super().metrics()["capacity"], "mse": UnknownAsZeroError()}
+        )
 
 
 @fails("packed_is_one_by_one")

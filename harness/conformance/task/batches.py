@@ -94,7 +94,7 @@ def _check_targets(what: str, batch: Batch, spec: TaskSpec) -> None:
     )
     found = values(targets)
     if found.is_floating_point():
-        _require_finite(what, found)
+        _require_finite(what, found[~found.isnan()])
         return
     known = found[found != IGNORE_INDEX]
     require(

@@ -16,6 +16,7 @@ from recurbench.harness.conformance.task.subject import (
     Subject,
     counted,
     guesses,
+    ignored,
     one_by_one,
     places,
     scores,
@@ -93,12 +94,14 @@ def ignored_positions_do_not_matter(subject: Subject) -> None:
     task, found = subject.task, False
     for split, batch in subject.batches:
         targets = task.targets_of(batch)
-        ignored = ~counted(targets)
-        if targets.is_floating_point() or not ignored.any():
+        numbers = targets.is_floating_point()
+        left_out = ignored(targets) if numbers else ~counted(targets)
+        if not left_out.any():
             continue
         found = True
         outputs = guesses(task, targets)
-        other = torch.where(ignored[:, None], 30 * torch.randn_like(outputs), outputs)
+        left_out = left_out.reshape(len(targets), -1).expand_as(outputs)
+        other = torch.where(left_out, 30 * torch.randn_like(outputs), outputs)
         results = []
         for given in (outputs, other):
             leaf = given.clone().requires_grad_()
@@ -106,15 +109,16 @@ def ignored_positions_do_not_matter(subject: Subject) -> None:
             (gradient,) = torch.autograd.grad(loss, leaf)
             results.append({"loss": loss.item(), **_updated(task.metrics(), (given, targets))})
             require(
-                not gradient[ignored].any(),
-                seen=f"{split}: the loss has a gradient where targets are IGNORE_INDEX",
+                not gradient[left_out].any(),
+                seen=f"{split}: the loss has a gradient where targets are "
+                + ("NaN" if numbers else "IGNORE_INDEX"),
                 expected="none",
-                cause="`ignore_index` is not passed to the loss",
+                cause="`ignore_index` is not passed to the loss, or NaN is not masked",
             )
         _require_same(
             results,
             "when outputs at ignored positions are others",
-            "`ignore_index` is not passed to the loss or to a metric",
+            "`ignore_index` is not passed to the loss or to a metric, or NaN is not masked",
         )
     if not found:
         raise NotApplicable("every position counts")

@@ -140,15 +140,20 @@ def places(task: Task, batch: Batch) -> list[Tensor]:
 
 def counted(targets: Tensor) -> Tensor:
     """Which of N positions count."""
-    known = targets != IGNORE_INDEX
+    known = ~ignored(targets)
     return known.flatten(1).any(1) if known.dim() > 1 else known
+
+
+def ignored(targets: Tensor) -> Tensor:
+    """Which targets do not count: NaN of numbers, `IGNORE_INDEX` of classes."""
+    return targets.isnan() if targets.is_floating_point() else targets == IGNORE_INDEX
 
 
 def guesses(task: Task, targets: Tensor) -> Tensor:
     """Random outputs `(N, output_size)` that are right now and then."""
     outputs = torch.randn(len(targets), task.spec.output_size)
     if targets.is_floating_point():
-        return outputs + targets.reshape(outputs.shape)
+        return outputs + targets.reshape(outputs.shape).nan_to_num()
     if targets.dim() == 1:
         places = targets.clamp(min=0)[:, None]
         hint = 5.0 * torch.randint(2, (len(targets), 1)) * (targets >= 0)[:, None]

@@ -2,7 +2,7 @@
 
 import socket
 
-import broken_data  # noqa: F401 - fills the register
+import broken_data
 import broken_scores
 import pytest
 import sound_tasks
@@ -20,7 +20,8 @@ def of_status(cls, status):
 
 
 @pytest.mark.parametrize(
-    "cls", [sound_tasks.Sound, sound_tasks.SoundStream, sound_tasks.SoundEndless]
+    "cls",
+    [sound_tasks.Sound, sound_tasks.SoundStream, sound_tasks.SoundEndless, broken_data.Recall],
 )
 def test_the_tasks_that_the_others_break_are_sound(cls):
     check_task(cls)
