@@ -39,6 +39,7 @@ SMALLER_TASKS = {
     "memory_capacity": ["task.delays=3", "task.length=6"],
     "music": ["task.length=6"],
     "tagging": ["task.max_length=12"],
+    "transduction": ["task.length=6"],
     "translation": [],
     "variable_length": ["task.max_length=9"],
     "word_problem": ["task.length=5"],

@@ -60,6 +60,11 @@ TASKS: Variants = {
     "memory_capacity": [{"delays": 3}, {"delays": 3, "length": 4}],
     "modular_arithmetic": [{"modulus": 3, "length": 5}],
     "sentiment": [{"clauses": 2}],
+    "transduction": [
+        {"rule": "odds_first", "alphabet": 2},
+        {"rule": "sort", "length": 7},
+        {"rule": "addition", "eval_sequences": 300},
+    ],
     "variable_length": [{"rule": "temporal_order"}, {"rule": "parity", "eval_sequences": 300}],
     "word_problem": [{"group": "S3", "length": 3}, {"group": "S5"}, {"group": "Z60", "length": 5}],
 }

@@ -18,7 +18,7 @@ CELLS = sorted(registry().plugins["cell"])
 TASKS = sorted(registry().plugins["task"])
 SHARED = {
     "associative_recall", "copying", "cycle_navigation", "modular_arithmetic", "parity",
-    "variable_length", "word_problem",
+    "transduction", "variable_length", "word_problem",
 }  # fmt: skip
 """Tasks of which it is known how many sequences of test training draws too."""
 

@@ -13,6 +13,7 @@ from recurbench.tasks.copying import Copying
 from recurbench.tasks.cycle_navigation import CycleNavigation
 from recurbench.tasks.modular_arithmetic import ModularArithmetic
 from recurbench.tasks.parity import Parity
+from recurbench.tasks.transduction.task import Transduction
 from recurbench.tasks.variable_length.task import VariableLength
 from recurbench.tasks.word_problem import WordProblem
 
@@ -36,6 +37,8 @@ def inputs(batch: Batch) -> list[bytes]:
         (CycleNavigation, {"length": 12}),
         (ModularArithmetic, {"modulus": 3, "length": 9}),
         (WordProblem, {"group": "S3", "length": 5}),
+        (Transduction, {"length": 9, "alphabet": 3}),
+        (Transduction, {"rule": "addition", "length": 15}),
         (VariableLength, {"rule": "parity", "max_length": 20}),
         (VariableLength, {"alphabet": 3, "min_length": 1, "max_length": 9}),
     ],
