@@ -162,23 +162,25 @@ class Addition(Rule):
         return {"clock": torch.zeros_like(ones), "no_carry": ones % 2}
 
     def right(self, length: int) -> dict[str, float]:
-        r"""By how likely bit t of a sum, from 0, gets a carry c_t.
+        """By how likely bit t of a sum, from 0, gets a carry: P_t, with P_0 = 0.
 
-        The carry of two bits that are drawn is 1 if both are, or one is and a carry comes in::
+        The carry of two bits that are drawn is 1 if both are, or one is and a carry comes in.
+        Beyond the s bits of the shorter number it goes on if the longer one, of l bits, has a 1
+        there::
 
-            P(c_t = 1) = 1/4 + 1/2 P(c_{t-1} = 1) = (1 - 2^-t) / 2
+            P_t = 1/4 + 1/2 P_{t-1} = (1 - 2^-t) / 2          up to s
+            P_t = 1/2 P_{t-1}                                 beyond
+            P_l = 2^-(l-s) (1 - 2^-s) / 2                     the last carry
+            P_1 + ... + P_l = s / 2 - P_l                     by adding up the first two
 
-        Beyond the shorter number's s bits a carry goes on if the longer one has a 1 there, so that
-        P(c_t = 1) = 2^-(t-s) P(c_s = 1). Without carries a bit is right if none comes in.
+        A clock has half of l bits right and is right about the last carry with 1 - P_l. Without
+        carries a bit is right if none comes in.
         """
         clock = no_carry = 0.0
         for longer, shorter in self._splits(length):
-            carries = [
-                0.5 ** max(bit - shorter, 0) * (1 - 0.5 ** min(bit, shorter)) / 2
-                for bit in range(longer + 1)
-            ]
-            clock += longer / 2 + 1 - carries[-1]
-            no_carry += sum(1 - carry for carry in carries)
+            last = (0.5 ** (longer - shorter) - 0.5**longer) / 2
+            clock += longer / 2 + 1 - last
+            no_carry += longer + 1 - (shorter / 2 - last)
         return {"clock": clock / (length - 2), "no_carry": no_carry / (length - 2)}
 
     def due(self, strings: Tensor, lengths: Tensor) -> Tensor:
