@@ -60,7 +60,7 @@ class MemoryCapacity(Synthetic):
     primary = "capacity"
     measures = "how many of the last inputs, real numbers, a state holds at once"
     default_references = {"memoryless": 0.0, "optimal": 80.0}
-    seconds = 20
+    seconds = 13
     grows = "length"
 
     def __init__(
