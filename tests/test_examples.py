@@ -67,7 +67,7 @@ def python(site: Path, workplace: Path) -> Callable[..., str]:
 
 def test_the_readmes_commands_work_as_they_are_written(python: Callable, workplace: Path) -> None:
     shown = python("-c", DRIVER, given="\n".join([*COMMANDS, "recurbench list"]))
-    assert "✓ cornn: 18 of 18 properties hold" in shown
+    assert "✓ cornn: 19 of 19 properties hold" in shown
     assert "✓ flip_flop: 15 of 15 properties hold, 2 do not apply" in shown
     table = shown[shown.index("flip_flop: accuracy") :]
     for row in ("optimal", "cornn", "gru", "memoryless", "chance"):
