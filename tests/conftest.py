@@ -16,10 +16,6 @@ from program import start
 
 from recurbench.harness.plugins.registry import registry
 
-# A shell that started the tests in the background has made them ignore the one, `nohup` the other.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
 SMALL = [
     "logger=none",
     "train.max_steps=3",
@@ -29,6 +25,16 @@ SMALL = [
     "model.embedding_size=5",
 ]
 """Overrides that make any run a matter of milliseconds."""
+
+
+@pytest.fixture(autouse=True)
+def as_in_a_terminal() -> None:
+    """A shell that started the tests in the background has made them ignore Ctrl-C.
+
+    `nohup` does so with SIGHUP, and libraries that tests use may put back what they have found.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -139,7 +139,7 @@ def test_the_trials_of_a_search_are_not_known_beforehand(
 
 @pytest.mark.parametrize("arguments", [["experiment=demo,zoo"], ["experiment=etth1,zoo"]])
 def test_several_experiments_of_which_one_sweeps_are_refused(arguments: list) -> None:
-    with pytest.raises(UserError, match=r"experiment=.*: \w+ is a sweep by itself"):
+    with pytest.raises(UserError, match=r"experiment=.*: \w+ sweeps over .* by itself; run one"):
         run(["-m", *arguments])
 
 
