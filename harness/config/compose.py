@@ -131,22 +131,16 @@ def _require_single_values(overrides: list[Override]) -> None:
 
 
 def _refuse_sweeps_of_sweeps(overrides: list[Override], source: Source) -> None:
-    """Refuses several experiments of which one sweeps over what nobody else sets.
-
-    Hydra leaves these values out in silence.
-    """
+    """Refuses several experiments of which one sweeps over what Hydra would drop in silence."""
     fixed = [str(o.input_line) for o in overrides if not o.is_sweep_override()]
     given = {o.get_key_element() for o in overrides}
     several = [o for o in overrides if _group_of(o) == "experiment" and o.is_sweep_override()]
-    for override in several:
-        for choice in choices(override):
-            chosen = _compose([*fixed, f"experiment={choice}"], source, with_hydra=True)
-            dropped = (OmegaConf.select(chosen, "hydra.sweeper.params") or {}).keys() - given
-            if dropped:
-                raise UserError(
-                    f"{override.input_line}: {choice} sweeps over {', '.join(sorted(dropped))} by "
-                    "itself; run one after the other"
-                )
+    for override, choice in ((o, choice) for o in several for choice in choices(o)):
+        chosen = _compose([*fixed, f"experiment={choice}"], source, with_hydra=True)
+        dropped = (OmegaConf.select(chosen, "hydra.sweeper.params") or {}).keys() - given
+        if dropped:
+            lost = f"{choice} sweeps over {', '.join(sorted(dropped))} by itself"
+            raise UserError(f"{override.input_line}: {lost}; run one after the other")
 
 
 def _split(overrides: list[Override]) -> list[list[str]]:
