@@ -105,7 +105,7 @@ def completed(config: Config, prepared: Prepared) -> Record:
     assert identity is not None
     scores: dict[str, int | float | None] = {prepared.primary.name: 0.5}
     return record_of(
-        config, identity, choose_device("cpu"), now(), None,
+        config, identity, choose_device(config.trainer), now(), None,
         primary=prepared.primary, references=dict(prepared.references),
         metrics={"val": scores, "test": scores}, cost=COST,
     )  # fmt: skip

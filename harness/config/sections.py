@@ -94,6 +94,7 @@ class TrainerConfig:
     accelerator: Literal["cpu", "gpu", "auto"] = MISSING
     precision: Literal["32", "bf16"] = "32"
     threads: Annotated[int, Ge(1)] = 1
+    devices: Annotated[int, Ge(1)] = 1
 
 
 @dataclass

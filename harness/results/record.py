@@ -133,6 +133,9 @@ class Environment(msgspec.Struct, kw_only=True, gc=False):
     kernel: str | None = None
     """How the cells ran, where they have a choice of kernels; no part of what a run is."""
 
+    devices: Count = 1
+    """Of the hardware, which share the rows of a batch."""
+
 
 class Failure(msgspec.Struct, kw_only=True, gc=False):
     """The error that ended a run."""

@@ -92,6 +92,7 @@ def run_of(record: Record, place: str) -> Run:
     """The part of a record that a board needs."""
     where = record.environment
     threads = "thread" if where.threads == 1 else "threads"
+    several = f"{where.devices} x " if where.devices > 1 else ""
     setting = Setting(
         task=record.task["name"],
         track=record.track,
@@ -103,7 +104,7 @@ def run_of(record: Record, place: str) -> Run:
         overlap=None if record.overlap is msgspec.UNSET else record.overlap,
         references=record.references,
         split_references=record.split_references or {},
-        machine=f"{where.hardware}, {where.threads} {threads}, {where.device}",
+        machine=f"{several}{where.hardware}, {where.threads} {threads}, {where.device}",
         versions={
             name: getattr(where, name)
             for name in ("recurbench", "python", "torch", "lightning", "cuda")

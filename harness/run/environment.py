@@ -37,12 +37,14 @@ def describe_environment(
         git_commit=commit,
         git_dirty=dirty,
         kernel=kernel,
+        devices=trainer.devices,
     )
 
 
 def machine_of(device: torch.device, trainer: TrainerConfig) -> dict[str, Any]:
     """What decides how far a run gets in a given time."""
-    return {"hardware": _hardware(device), "threads": trainer.threads}
+    several = {"devices": trainer.devices} if trainer.devices > 1 else {}
+    return {"hardware": _hardware(device), "threads": trainer.threads, **several}
 
 
 def kernel_of(model: nn.Module, device: torch.device, trainer: TrainerConfig) -> str | None:

@@ -54,7 +54,7 @@ def execute(config: Config, observer: Observer | None = None) -> Outcome:
     torch.set_num_threads(config.trainer.threads)
     keep_freed_memory()
     let_cells_speak()
-    device = choose_device(config.trainer.accelerator)
+    device = choose_device(config.trainer)
     if (outcome := pass_over(config)) is not None:
         return outcome
     try:

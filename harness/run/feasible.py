@@ -67,7 +67,12 @@ def _differing(name: str, one: Config, other: Config) -> str:
 
 
 def _require_device(config: Config) -> None:
-    choose_device(config.trainer.accelerator)
+    choose_device(config.trainer)
+    if config.trainer.devices > config.train.batch_size:
+        raise UserError(
+            f"trainer.devices={config.trainer.devices}: a batch has {config.train.batch_size} rows "
+            "(train.batch_size), and each device takes some of them"
+        )
 
 
 def _require_loggers(config: Config) -> None:
@@ -86,7 +91,7 @@ def _require_cell(config: Config) -> None:
 
 
 CHECKS: dict[Callable[[Config], None], Callable[[Config], Any]] = {
-    _require_device: lambda config: config.trainer.accelerator,
+    _require_device: lambda config: (config.trainer, config.train.batch_size),
     _require_loggers: lambda config: config.logger,
     _require_task: lambda config: config.task,
     _require_cell: lambda config: (config.cell, config.model.embedding_size, config.budget),

@@ -16,6 +16,9 @@ from recurbench.harness.model.decoding import decode, itself, likeliest
 from recurbench.harness.model.sequence_model import LayerState, SequenceModel
 from recurbench.harness.run.footprint import counting_saved
 from recurbench.harness.run.optimizers import build_optimizer, build_schedules
+from recurbench.harness.run.ranks.link import Link, Order
+from recurbench.harness.run.ranks.rows import States
+from recurbench.harness.run.ranks.share import collected, handed_out, joint_loss
 from recurbench.tasks.base import Batch, FreeRun, Task
 
 LOSS = "loss"
@@ -35,6 +38,7 @@ class SequenceModule(LightningModule):
         saved_bytes: what the first step kept for its way back.
         splits: names of the dataloaders that `test` is given.
         results: metrics by split, filled by `test`.
+        link: to the other processes, if the run has several devices.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class SequenceModule(LightningModule):
         self.saved_bytes: int | None = None
         self.splits: list[str] = []
         self.results: dict[str, dict[str, float]] = {}
+        self.link: Link | None = None
         # Neither belongs into a checkpoint: metrics are of one evaluation, states of one batch.
         self._metrics: dict[str, tuple[MetricCollection, MetricCollection]] = {}
         self._states: dict[str, list[LayerState]] = {}
@@ -68,13 +73,16 @@ class SequenceModule(LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """The task's loss on one batch."""
+        if self.link is not None:
+            self.link.order(Order.STEP)
+            self.link.share_weights(self.model)
         try:
             if self.saved_bytes is None:
                 with counting_saved(self.model) as saved:
-                    loss = self._loss_of(batch)
+                    loss = self.loss_of(batch)
                 (self.saved_bytes,) = saved
             else:
-                loss = self._loss_of(batch)
+                loss = self.loss_of(batch)
         except StopIteration as error:  # Lightning would take it for the end of an epoch, for ever
             raise RuntimeError("a cell or task let a StopIteration escape") from error
         self._loss_sum = self._loss_sum.to(loss.device) + loss.detach()
@@ -82,9 +90,11 @@ class SequenceModule(LightningModule):
         self.tokens += count_tokens(batch)
         return loss
 
-    def _loss_of(self, batch: Batch) -> Tensor:
-        outputs, targets = self.predict(batch, "train")
-        return self.task.loss(outputs, targets)
+    def loss_of(self, batch: Batch) -> Tensor:
+        """The task's loss on one batch, to whose gradient other processes may add theirs."""
+        if self.link is None:
+            return self.task.loss(*self.predict(batch, "train"))
+        return joint_loss(self.task, batch, self.link, lambda own: self.predict(own, "train")[0])
 
     def pop_mean_loss(self) -> float:
         """The mean training loss since the last call."""
@@ -94,14 +104,14 @@ class SequenceModule(LightningModule):
 
     def progress(self) -> dict[str, Any]:
         """The weights, and what the steps so far have left behind beside them."""
-        states = self._states.get("train")
+        states = self.carried()
         return {
             "weights": self.model.state_dict(),
             "tokens": self.tokens,
             "saved_bytes": self.saved_bytes,
             "loss": (self._loss_sum, self._loss_count),
             "finite": self.finite,
-            "state": states and [[list(state) for state in layer] for layer in states],
+            "state": states if self.link is None else collected(states, self.link),
         }
 
     def take_up(self, progress: dict[str, Any]) -> None:
@@ -110,12 +120,21 @@ class SequenceModule(LightningModule):
         self.tokens, self.finite = progress["tokens"], progress["finite"]
         self.saved_bytes = progress["saved_bytes"]
         self._loss_sum, self._loss_count = progress["loss"]
-        if progress["state"]:
-            kinds = self.model.initial_state(1)
-            self._states["train"] = [
-                [type(kind)(*(leaf.to(self.device) for leaf in state)) for kind, state in layer]
-                for layer in map(zip, kinds, progress["state"])
-            ]
+        if (states := progress["state"]) is not None:
+            self.carry(states if self.link is None else handed_out(states, self.link))
+
+    def carried(self) -> States | None:
+        """The states in which the latest training batch left the rows of this process."""
+        states = self._states.get("train")
+        return states and [[list(state) for state in layer] for layer in states]
+
+    def carry(self, states: States) -> None:
+        """Lets the next training batch begin in these states, unless it is a fresh one."""
+        kinds = self.model.initial_state(1)
+        self._states["train"] = [
+            [type(kind)(*(leaf.to(self.device) for leaf in state)) for kind, state in layer]
+            for layer in map(zip, kinds, states)
+        ]
 
     def configure_gradient_clipping(
         self,
@@ -124,6 +143,8 @@ class SequenceModule(LightningModule):
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         """Clips the gradient's norm, which also tells whether loss and gradient are finite."""
+        if self.link is not None:
+            self.link.add_gradients(self.model)
         limit = self.train_config.gradient_clip
         norm = nn.utils.clip_grad_norm_(
             self.model.parameters(), float("inf") if limit is None else limit

@@ -69,5 +69,5 @@ def identity_of(config: Config, fingerprint: str) -> Identity:
     Raises:
         UserError: the device is not there.
     """
-    machine = machine_of(choose_device(config.trainer.accelerator), config.trainer)
+    machine = machine_of(choose_device(config.trainer), config.trainer)
     return identify(config, fingerprint, machine)

@@ -15,7 +15,7 @@ from recurbench.harness.run.module import SequenceModule
 from recurbench.harness.run.saving import DamagedError, load, save
 from recurbench.harness.run.stopping import StoppedError, asked, heed_again
 
-MUST_AGREE = "torch", "lightning", "device", "hardware", "threads", "kernel"
+MUST_AGREE = "torch", "lightning", "device", "hardware", "threads", "kernel", "devices"
 """Of the environment: what a record says of it must hold for all steps of the run."""
 
 

@@ -21,6 +21,7 @@ from recurbench.harness.run.lightning import make_trainer, tamed
 from recurbench.harness.run.loggers.together import Loggers
 from recurbench.harness.run.module import SequenceModule, higher_is_better
 from recurbench.harness.run.observer import Observer
+from recurbench.harness.run.ranks.leader import other_ranks
 from recurbench.harness.run.recorder import Recorder
 from recurbench.harness.run.reporter import Reporter
 from recurbench.harness.run.resume import Resumption
@@ -114,13 +115,18 @@ class Training:
         self.resumed_after = resumption.step or None
         self.loggers.start(folder, resumes=resumption.step > 0)
         reporter = Reporter(self.recorder, self.title, self.observer)
-        with tamed(), finishing_steps():
+        with (
+            other_ranks(self.config, self.device, resumption.step) as self.module.link,
+            tamed(),
+            finishing_steps(),
+        ):
             # Before the recorder, whose clock stands still until it is told of the next step.
             callbacks = [resumption, *keepers, reporter]
             trainer = make_trainer(self.config, self.device, folder, callbacks)
             # Pass loaders: `fit(datamodule=...)` would set the data up again.
             batches = self.task.train_dataloader().since(resumption.step)
             trainer.fit(self.module, batches, self.task.val_dataloader())
+        self.module.link = None
         self.best_step = best.step
         return best.file
 

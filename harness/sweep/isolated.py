@@ -151,7 +151,7 @@ class IsolatedRun:
         """Writes the record of a run that died, from what was known of it."""
         config, record = self.config, self._begun
         if record is None:
-            device = choose_device(config.trainer.accelerator)
+            device = choose_device(config.trainer)
             record = record_without_data(config, device, now(), KilledError())
         record.status, record.finished_at = status, now()
         record.error = Failure(type=status, message=message, traceback="")

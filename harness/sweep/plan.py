@@ -69,6 +69,7 @@ def plan(overrides: list[str], multirun: bool, source: Source = OURS) -> Plan:
         _require_one_run(found)
         return found
     require_distinct(tried)
+    _require_one_device(tried)
     whole = compose_whole(overrides, source)
     hydra = whole.hydra
     search = find_search(overrides, source)
@@ -81,6 +82,15 @@ def plan(overrides: list[str], multirun: bool, source: Source = OURS) -> Plan:
     return replace(
         found, search=search, elsewhere=starts or chooses, open_ended=chooses, whole=whole
     )
+
+
+def _require_one_device(configs: list[Config]) -> None:
+    for config in configs:
+        if config.trainer.devices > 1:
+            raise UserError(
+                f"trainer.devices={config.trainer.devices} is of a single run, without -m; a sweep "
+                "gives each run one device: workers=2 makes two at a time"
+            )
 
 
 def _require_one_run(found: Plan) -> None:

@@ -88,8 +88,8 @@ class Slurm:
         urgent = ["--partition=urgent", "--cpus-per-task=2", "--output=/dev/null", "--wrap=true"]
         self.ask("sbatch", *urgent)
         wait_until(lambda: self._is_back(job), f"{job} is back in the queue")
-        # Slurm lets two minutes pass before a job starts again. Seconds are enough, but not none: a node
-        # takes a job that starts in the second in which it was revoked for the revoked one.
+        # Slurm lets two minutes pass before a job starts again. Seconds are enough, but not none: a
+        # node takes a job that starts in the second in which it was revoked for the revoked one.
         self.ask("scontrol", "update", f"job={job}", "StartTime=now+3")
 
     def _is_back(self, job: str) -> bool:

@@ -8,6 +8,7 @@ import torch
 
 from recurbench.cells.parts import native
 from recurbench.harness.cli import main
+from recurbench.harness.config.sections import TrainerConfig
 from recurbench.harness.errors import UserError
 from recurbench.harness.run.device import choose_device
 from recurbench.harness.run.execute import execute
@@ -27,13 +28,22 @@ def test_a_gpu_is_taken_if_it_is_there_and_not_ruled_out(
     accelerator: str, there_is_one: bool, device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: there_is_one)
-    assert choose_device(accelerator).type == device
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert choose_device(TrainerConfig(accelerator)).type == device
 
 
 def test_a_gpu_that_is_asked_for_and_missing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match="no CUDA device is available"):
-        choose_device("gpu")
+        choose_device(TrainerConfig("gpu"))
+
+
+def test_more_gpus_than_there_are_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device(TrainerConfig("gpu", devices=2), rank=1) == torch.device("cuda", 1)
+    with pytest.raises(UserError, match=r"trainer.devices=3: there are 2 CUDA devices"):
+        choose_device(TrainerConfig("auto", devices=3))
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm", "mgu", "attention_gru"])

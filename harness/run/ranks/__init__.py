@@ -1,0 +1,1 @@
+"""One run on several devices: each takes some rows of every batch."""
