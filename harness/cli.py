@@ -9,6 +9,7 @@ from typing import Any
 
 from recurbench import __version__
 from recurbench.harness import commands
+from recurbench.harness.commands.completion import complete, completes
 from recurbench.harness.console import CLOSED, OutputLost, complain, flush, lost, speak_anywhere
 from recurbench.harness.errors import UserError
 from recurbench.harness.results.plain import LINE, plain
@@ -36,7 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _call(arguments: list[str]) -> int:
     """Runs the command, and says what went wrong in one line."""
     try:
-        options = parser().parse_args(_protected(arguments))
+        whole = parser()
+        if completes():
+            complete(whole)
+        options = whole.parse_args(_protected(arguments))
         code: int = options.call(options)
         return code
     except UserError as error:

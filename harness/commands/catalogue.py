@@ -59,10 +59,11 @@ class Broken(msgspec.Struct, array_like=True):
 
 
 class Catalogue(msgspec.Struct, array_like=True):
-    """All plugins, and those that cannot be used."""
+    """All plugins, those that cannot be used, and the harness's own options."""
 
     plugins: list[Plugin]
     broken: list[Broken]
+    options: list[Knob]
 
 
 def catalogue(ask_plugins: Callable[[], Catalogue]) -> Catalogue:

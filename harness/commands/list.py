@@ -19,7 +19,7 @@ def call(options: argparse.Namespace) -> int:
     from rich.markup import escape
 
     console = Console(highlight=False)
-    found = catalogue(_ask_plugins)
+    found = catalogue(ask_plugins)
     kinds = [options.kind.removesuffix("s")] if options.kind else KINDS
     for kind in kinds:
         console.print(f"[bold underline]{kind}s[/]")
@@ -35,7 +35,8 @@ def call(options: argparse.Namespace) -> int:
     return 0
 
 
-def _ask_plugins() -> Catalogue:
+def ask_plugins() -> Catalogue:
+    """What all plugins say, from themselves."""
     from recurbench.harness.commands.loaded.catalogue import ask_plugins
 
     return ask_plugins()

@@ -2,6 +2,8 @@
 
 import argparse
 
+from recurbench.harness.commands.completion import add_completed_overrides
+
 HELP = "train; -m sweeps"
 
 DESCRIPTION = """\
@@ -22,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """All arguments are Hydra's."""
     parser.description = DESCRIPTION
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("arguments", nargs="*", help="Hydra overrides and flags")
+    action = parser.add_argument("arguments", nargs="*", help="Hydra overrides and flags")
+    add_completed_overrides(parser, action)
 
 
 def call(options: argparse.Namespace) -> int:

@@ -1,13 +1,17 @@
 """Asks every plugin what it is."""
 
 from collections.abc import Iterator
+from dataclasses import is_dataclass
+from typing import get_args, get_type_hints
 
 import torch
 
 from recurbench.harness.commands.catalogue import KINDS, Broken, Catalogue, Knob, Plugin
 from recurbench.harness.config.measures import state_size
+from recurbench.harness.config.sections import Config
 from recurbench.harness.console import as_override
 from recurbench.harness.plugins import registry as registered
+from recurbench.harness.plugins.knobs import is_choice
 
 
 def ask_plugins() -> Catalogue:
@@ -16,7 +20,18 @@ def ask_plugins() -> Catalogue:
     return Catalogue(
         [_shown(plugin) for kind in KINDS for _, plugin in sorted(found.plugins[kind].items())],
         [Broken(failed.kind.split("/"), failed.origin, failed.error) for failed in found.broken],
+        list(_options(Config)),
     )
+
+
+def _options(section: type, prefix: str = "") -> Iterator[Knob]:
+    """The options of a section, and of those within it."""
+    for name, annotation in get_type_hints(section).items():
+        if is_dataclass(annotation):
+            yield from _options(annotation, f"{prefix}{name}.")  # type: ignore[arg-type] # a class
+        elif name not in KINDS:
+            choices = get_args(annotation) if is_choice(annotation) else ()
+            yield Knob(f"{prefix}{name}", "|".join(choices) or getattr(annotation, "__name__", ""))
 
 
 def _shown(plugin: registered.Plugin) -> Plugin:

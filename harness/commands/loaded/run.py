@@ -11,6 +11,7 @@ from typing import NoReturn
 import hydra
 from omegaconf.errors import OmegaConfBaseException
 
+from recurbench.harness.commands.flags import INFORMATION, add_flags
 from recurbench.harness.commands.loaded.chosen import run_search, run_tuned
 from recurbench.harness.config.compose import check_overrides
 from recurbench.harness.config.overrides import readable
@@ -23,9 +24,6 @@ from recurbench.harness.sweep.jobs import title_of_job
 from recurbench.harness.sweep.launching import run_job
 from recurbench.harness.sweep.local import begin_sweep, sweep_here
 from recurbench.harness.sweep.plan import Plan, plan
-
-INFORMATION = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
-"""What `--info` tells; all of it by default."""
 
 
 def run_jobs(arguments: list[str]) -> int:
@@ -140,18 +138,10 @@ class _Flags(argparse.ArgumentParser):
 
 
 def _flags() -> argparse.ArgumentParser:
-    """Hydra's flags, as far as they make sense here."""
+    """Overrides and flags."""
     parser = _Flags(add_help=False, allow_abbrev=False)
     parser.add_argument("overrides", nargs="*")
-    parser.add_argument("--multirun", "-m", action="store_true")
-    parser.add_argument("--dry-run", action="store_true")
-    parser.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
-    parser.add_argument("--resolve", action="store_true")
-    parser.add_argument("--package", "-p")
-    parser.add_argument("--info", "-i", choices=INFORMATION)
-    parser.add_argument("--hydra-help", action="store_true")
-    parser.add_argument("--config-dir", "-cd", metavar="DIR")
-    parser.add_argument("--config-name", "-cn", default="config", metavar="NAME")
+    add_flags(parser)
     return parser
 
 
@@ -165,6 +155,8 @@ def _read_flags(arguments: list[str]) -> argparse.Namespace:
     for flag in others:
         if flag.startswith(("--config-path", "-cp")):
             raise UserError(f"{flag}: our groups are needed; add your folder by --config-dir")
+        if flag.startswith(("--shell-completion", "-sc")):
+            raise UserError(f'{flag}: write eval "$(register-python-argcomplete recurbench)"')
         known = [name for name in _flags()._option_string_actions if name.startswith("--")]
         raise UserError(f"{flag}: no such flag{nearest(flag.partition('=')[0], known)}")
     return flags
