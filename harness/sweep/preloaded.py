@@ -18,6 +18,7 @@ __all__ = ["child"]
 
 for number in SIGNALS:
     signal.signal(number, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # which kept it alive up to here
 for source in built_in():
     with suppress(PluginError):  # the run will say it
         source.load()
