@@ -33,9 +33,9 @@ def load(monkeypatch: pytest.MonkeyPatch):
 
 def test_no_benchmark_goes_untried():
     assert set(SCRIPTS) == {
-        "alternating", "coverage", "kernels", "linear_scan", "loader_cost", "many_records",
-        "packed_layers", "page_pictures", "published_rows", "reidentify", "starting",
-        "training_step",
+        "alternating", "coverage", "first_step", "kernels", "linear_scan", "loader_cost",
+        "many_records", "packed_layers", "page_pictures", "published_rows", "reidentify",
+        "starting", "training_step",
     }  # fmt: skip
 
 
@@ -43,6 +43,13 @@ def test_the_harness_and_a_bare_loop_train_alike(load, config_store, capsys):
     small = ["task.eval_sequences=20", "train.batch_size=4", "cell.hidden_size=8"]
     load("training_step").main(["--rounds", "2", "--steps", "3", *small])
     assert "2 rounds of 3 steps" in capsys.readouterr().out
+
+
+def test_a_run_ends_at_its_first_step(load, tmp_path):
+    script = load("first_step")
+    small = ["task.eval_sequences=20", "cell.hidden_size=8", f"results_dir={tmp_path}"]
+    assert script.seconds(script.RUN, "run", "logger=none", *small) > 0
+    assert not list(tmp_path.rglob("*.json"))
 
 
 def test_a_loaders_cost_is_a_line_of_the_table(load, config_store, capsys):

@@ -1,6 +1,7 @@
 """Refuses a command line with a job that cannot work, or hands it to Hydra."""
 
 import argparse
+import gc
 import os
 import shlex
 import signal
@@ -39,6 +40,8 @@ def run_jobs(arguments: list[str]) -> int:
         UserError: something cannot work; nothing was written.
     """
     register()
+    if not gc.get_freeze_count():  # else each collection of a run looks through all imports
+        gc.freeze()
     flags = _read_flags(arguments)
     source = Source(flags.config_name, Path(flags.config_dir) if flags.config_dir else None)
     overrides = readable(flags.overrides, flags.multirun)
