@@ -49,7 +49,7 @@ def test_a_run_ends_at_its_first_step(load, tmp_path):
     script = load("first_step")
     small = ["task.eval_sequences=20", "cell.hidden_size=8", f"results_dir={tmp_path}"]
     assert script.seconds(script.RUN, "run", "logger=none", *small) > 0
-    assert not list(tmp_path.rglob("*.json"))
+    assert not list((tmp_path / "runs").rglob("*.json"))
 
 
 def test_a_loaders_cost_is_a_line_of_the_table(load, config_store, capsys):
