@@ -81,6 +81,7 @@ else:
             ("trials", Annotated[int, Ge(1), GoesWith(name="random")], 8),
             ("seed", Annotated[int, Ge(0), GoesWith(name="random")], 0),
             ("widen", Annotated[bool, _tunes], True),
+            ("trial_seeds", Annotated[Annotated[int, Ge(1)] | None, _tunes], None),
             *((f.name, Annotated[list[Any] | None, _tunes], None) for f in _tunable),
         ],
     )

@@ -40,8 +40,9 @@ class Plan:
 
     @property
     def tuned(self) -> bool:
-        """Whether there are several trials of each job."""
-        return len(self.tried) > len(self.configs)
+        """Whether its jobs are trials, and more may follow from how they end."""
+        few = any(config.tuning.trial_seeds is not None for config in self.configs)
+        return few or len(self.tried) > len(self.configs)
 
     @property
     def first(self) -> Config:

@@ -1,6 +1,6 @@
 """Sweeps whose jobs are not all known beforehand: tuned ones, and searches."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from recurbench.harness.run.module import higher_is_better
 from recurbench.harness.run.outcome import require_writable
 from recurbench.harness.run.prepare import identity_of
 from recurbench.harness.sweep.local import LocalSweep, StoppedEarlyError
-from recurbench.harness.tuning.plan import jobs, widened
+from recurbench.harness.tuning.plan import finals, jobs, widened
 
 if TYPE_CHECKING:  # an extra may be missing
     from optuna.trial import FrozenTrial
@@ -50,12 +50,20 @@ def run_tuned(configs: Sequence[Config], command: Sequence[str]) -> int:
         first = jobs(configs)
         say(f"tuning: {len(first)} runs")
         sweep.run(first)
-        records = read_runs(ResultsFolder(Path(configs[0].results_dir)).runs)
-        more = widened(configs, (found for found in records if isinstance(found, Run)))
+        more = widened(configs, _recorded(configs[0]))
         if more:
             say(f"tuning: the best value of an entry is at an edge; {len(more)} runs beyond")
             sweep.run(more)
+        last = finals(configs, _recorded(configs[0]))
+        if last:
+            say(f"tuning: the best trials with all seeds: {len(last)} runs")
+            sweep.run(last)
     return sweep.end()
+
+
+def _recorded(config: Config) -> Iterator[Run]:
+    records = read_runs(ResultsFolder(Path(config.results_dir)).runs)
+    return (found for found in records if isinstance(found, Run))
 
 
 def run_search(request: SearchRequest, source: Source, command: Sequence[str]) -> int:

@@ -14,7 +14,7 @@ from recurbench.harness.results.runs import Run
 from recurbench.harness.results.tracks import build_tracks
 from recurbench.harness.run.execute import execute
 from recurbench.harness.run.outcome import Outcome
-from recurbench.harness.tuning.plan import jobs, widened
+from recurbench.harness.tuning.plan import finals, jobs, widened
 
 TINY = [
     "logger=none", "train.max_steps=3", "train.eval_every=3", "train.batch_size=4",
@@ -146,3 +146,49 @@ def test_the_command_runs_the_trials_and_those_beyond(
     assert capsys.readouterr().out.count("skipped ") == 6
     assert main(["run", "tuning=grid", *TINY]) == 2
     assert "several trials need `run -m`" in capsys.readouterr().err
+
+
+def test_trials_may_have_fewer_seeds_than_the_best_of_them(
+    workplace: Path, configure_sweep: Callable
+) -> None:
+    sweep = configure_sweep(
+        "cell=gru,rnn", "seed=3,1,2", "tuning=grid", "tuning.lr=[0.001,0.002,0.004]",
+        "tuning.trial_seeds=1", *TINY,
+    )  # fmt: skip
+    first = jobs(sweep)
+    assert {(c.cell["name"], c.seed) for c in first} == {("gru", 3), ("rnn", 3)}
+    assert len(first) == 2 * 3
+    assert all(outcome.ok for outcome in run(first))
+    best = {("copying", "gru"): 0.002, ("copying", "rnn"): 0.004}
+    more = widened(sweep, scored(records(), best))
+    assert [(c.seed, c.optimizer.lr) for c in more] == [(3, 0.008)] * 2
+    assert all(outcome.ok for outcome in run(more))
+    best["copying", "rnn"] = 0.008
+    last = finals(sweep, scored(records(), best))
+    assert sorted((c.cell["name"], c.optimizer.lr, c.seed) for c in last) == [
+        ("gru", 0.002, 1), ("gru", 0.002, 2), ("gru", 0.002, 3),
+        ("rnn", 0.008, 1), ("rnn", 0.008, 2), ("rnn", 0.008, 3),
+    ]  # fmt: skip
+    assert [outcome.status for outcome in run(last)].count("skipped") == 2
+    (track,) = build_tracks(scored(records(), best))
+    assert track.equal_tuning
+    assert {row.trial["lr"] for row in track.entries} == {0.002, 0.008}
+    assert {row.seeds for row in track.entries} == {3}
+
+
+def test_without_trial_seeds_nothing_comes_last(configure_sweep: Callable) -> None:
+    assert finals(configure_sweep("cell=gru,rnn", "tuning=grid"), []) == []
+
+
+def test_the_command_ends_with_the_best_trials(
+    workplace: Path, config_store, capsys: pytest.CaptureFixture
+) -> None:
+    command = [
+        "run", "-m", "cell=rnn", "seed=0,1,2", "tuning=grid", "tuning.lr=[0.001,0.002]",
+        "tuning.trial_seeds=1", "tuning.widen=false", *TINY,
+    ]  # fmt: skip
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "tuning: 2 runs" in said
+    assert "the best trials with all seeds: 3 runs" in said
+    assert len(records()) == 4
