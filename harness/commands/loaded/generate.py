@@ -1,7 +1,6 @@
 """Samples from the model of a finished run, rebuilt from its record and its checkpoint."""
 
 import dataclasses
-import pickle
 from functools import partial
 from pathlib import Path
 
@@ -9,22 +8,17 @@ import torch
 from torch import Tensor
 
 from recurbench.harness.commands.arguments import require_place
+from recurbench.harness.commands.loaded.kept import checkpoint_of, initial_model, load_kept
 from recurbench.harness.commands.show import find_record
 from recurbench.harness.config.resolve import plugin_of
-from recurbench.harness.config.sections import BudgetConfig, Config
-from recurbench.harness.console import complain, say
+from recurbench.harness.console import say
 from recurbench.harness.errors import UserError
-from recurbench.harness.model.build import build_model, load_task
 from recurbench.harness.model.decoding import decode
 from recurbench.harness.model.sequence_model import SequenceModel
 from recurbench.harness.plugins.errors import refusals_of
 from recurbench.harness.plugins.registry import registry
 from recurbench.harness.results.folder import ResultsFolder
-from recurbench.harness.results.record import Record
-from recurbench.harness.run.identity import identify
-from recurbench.harness.run.restore import command_of, config_of
-from recurbench.harness.run.training import load_weights
-from recurbench.tasks.base import Task
+from recurbench.harness.run.restore import config_of
 from recurbench.tasks.generation import Generative
 
 
@@ -54,8 +48,7 @@ def generate(results: Path, run_id: str, sampling: Sampling, output: Path | None
         UserError: there is no such run, it kept no checkpoint, its task does not generate, what is
             installed cannot rebuild it, or the prompt or the file cannot work.
     """
-    folder = ResultsFolder(results)
-    record = find_record(folder.runs, run_id)
+    record = find_record(ResultsFolder(results).runs, run_id)
     run = f"run {record.run_id}"
     config = config_of(record)
     task_class = plugin_of(config, "task").cls
@@ -67,25 +60,10 @@ def generate(results: Path, run_id: str, sampling: Sampling, output: Path | None
         raise UserError(f"--output {output}: end it with {' or '.join(task_class.endings)}")
     if output is not None:
         require_place(output)
-    checkpoint = folder.kept(record.run_id)
-    if record.status != "completed":
-        raise UserError(f"{run}: {record.status}, so there is no model of it")
-    if not checkpoint.exists():
-        raise UserError(
-            f"{run}: its checkpoint was not kept; run it again with train.keep_checkpoint=true: "
-            f"{command_of(record, results)}"
-        )
-    torch.set_num_threads(1)
-    task = load_task(config)
+    checkpoint = checkpoint_of(record, results)
+    task, model = initial_model(record, config, "it may generate otherwise")
     assert isinstance(task, Generative)
-    # The record has the hidden size that met the budget.
-    _, model = build_model(dataclasses.replace(config, budget=BudgetConfig()), task)
-    _warn_of_changes(record, config, task)
-    try:
-        load_weights(model, checkpoint)
-    except (RuntimeError, OSError, KeyError, pickle.UnpicklingError) as error:
-        reason = str(error).strip().replace("\n", " ")
-        raise UserError(f"{checkpoint}: does not fit the model of {run}: {reason}") from error
+    load_kept(model, checkpoint, record)
     try:
         with refusals_of("task", config.task["name"]):
             sequence = sample(model, task, sampling)
@@ -119,19 +97,3 @@ def _that_generate() -> str:
     plugins = registry().plugins["task"].values()
     names = sorted(plugin.name for plugin in plugins if issubclass(plugin.cls, Generative))
     return f"those that do: {', '.join(names) or 'none'}"
-
-
-def _warn_of_changes(record: Record, config: Config, task: Task) -> None:
-    """Says so when code or data are no longer those that the run was made with."""
-    today = identify(config, task.fingerprint(), record.track.machine)
-    if today.code.cell != record.code.cell:
-        what = f"the code of cell={config.cell['name']}"
-    elif today.track.data != record.track.data:
-        what = f"the data of task={config.task['name']}"
-    elif today.code.task != record.code.task:
-        what = f"the code of task={config.task['name']}"
-    elif today.code.protocol != record.code.protocol:
-        what = "the harness"
-    else:
-        return
-    complain(f"warning: {what} has changed since run {record.run_id}; it may generate otherwise")
