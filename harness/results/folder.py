@@ -59,6 +59,11 @@ class ResultsFolder:
         """The checkpoint of a run, if it is kept."""
         return self.root / "checkpoints" / run_id / BEST
 
+    @property
+    def probes(self) -> Path:
+        """The cards of cells."""
+        return self.root / "probes"
+
     def log(self, logger: str, run_id: str) -> Path:
         """The folder of what a logger writes about a run."""
         return self.root / "logs" / logger / run_id

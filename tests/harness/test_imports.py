@@ -174,8 +174,8 @@ def test_no_imports_run_in_a_circle(package):
 
 
 ROOMS = (
-    "cli", "commands", "sweep", "tuning", "run", "conformance", "model", "config", "results",
-    "plugins",
+    "cli", "commands", "sweep", "tuning", "run", "conformance", "probe", "model", "config",
+    "results", "plugins",
     "console", "errors",
 )  # fmt: skip
 """The harness's rooms and single files, from the door down."""

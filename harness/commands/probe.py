@@ -1,0 +1,39 @@
+"""`recurbench probe`: what kind of memory a cell is."""
+
+import argparse
+from pathlib import Path
+
+from recurbench.harness.commands.arguments import add_number, add_results
+
+HELP = "what kind of memory a cell is: reach, spectrum, capacity, noise, cost"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which cell, or the cell of which run."""
+    parser.description = (
+        "Measure a cell at its initial weights or, with --run, at those of a run that kept its "
+        "checkpoint (train.keep_checkpoint=true) beside the initial ones. Leaves a JSON document "
+        "and, if matplotlib is installed, a picture."
+    )
+    parser.add_argument(
+        "arguments", nargs="*", metavar="CELL | OVERRIDE",
+        help="the cell, and overrides such as cell.hidden_size=128, model.embedding_size=8, seed=1",
+    )  # fmt: skip
+    parser.add_argument("--run", metavar="RUN_ID", help="the cell of this run, trained")
+    add_number(parser, "layer", int, 1, "which layer of the run's stack", at_least=1)
+    parser.add_argument(
+        "--output", type=Path, metavar="FOLDER", help="default: <results>/probes"
+    )  # fmt: skip
+    add_results(parser)
+
+
+def call(options: argparse.Namespace) -> int:
+    """Prints the card, and writes it down."""
+    from recurbench.harness.commands.loaded.probe import probe_cell, probe_run, show
+
+    if options.run is None:
+        document = probe_cell(options.arguments, options.layer)
+    else:
+        document = probe_run(options.results, options.run, options.layer, options.arguments)
+    show(document, options.output, options.results)
+    return 0

@@ -1,0 +1,112 @@
+"""A card as a table for the terminal."""
+
+from collections.abc import Iterator
+
+from rich.table import Column, Table
+
+from recurbench.harness.probe.card import Card
+from recurbench.harness.probe.document import Document
+from recurbench.harness.probe.spread import Spread
+
+BACK = (1, 4, 16, 64, 256)
+"""Steps back at which the table shows the gradient."""
+
+
+def table_of(document: Document) -> Table:
+    """A row for each measure, a column for each set of weights."""
+    cards = [document.initial, *([document.trained] if document.trained else [])]
+    headings = ["initial", "trained"][: len(cards)]
+    table = Table(
+        Column("measure", no_wrap=False),
+        *(Column(heading, justify="right") for heading in headings),
+        title=_title(document),
+        title_justify="left",
+    )
+    for lines in zip(*map(_lines, cards), strict=True):
+        if lines[0] is None:
+            table.add_section()
+        else:
+            table.add_row(lines[0][0], *(line[1] for line in lines if line))
+    return table
+
+
+def _title(document: Document) -> str:
+    run = f", layer {document.layer} of run {document.run_id}" if document.run_id else ""
+    size = document.cell["hidden_size"]
+    return (
+        f"{document.cell['name']}, hidden size {size}, {document.input_size} inputs, "
+        f"seed {document.seed}{run}"
+    )
+
+
+def _lines(card: Card) -> Iterator[tuple[str, str] | None]:
+    """What a card says, as name and value; None stands between sections."""
+    norms = card.reach.norms
+    for k in BACK:
+        share = f"{norms[k] / norms[0]:.2g}" if k < len(norms) and norms[0] else "-"
+        yield f"gradient {k} step{'s' * (k > 1)} back, to that of its own step", share
+    yield "its half-life", _number(card.reach.half_life, "steps", len(norms) - 1)
+    yield None
+    spectrum = card.spectrum
+    radius = "state too large" if spectrum.too_large else _quartiles(spectrum.radius, "no state")
+    yield "largest |eigenvalue| of one step's Jacobian", radius
+    yield "timescale of its eigenvalues, steps", _quartiles(spectrum.timescales, "-")
+    yield "largest Lyapunov exponent, nats per step", _exponent(card)
+    yield None
+    for name, capacity in (("output", card.capacity.output), ("state", card.capacity.state)):
+        yield (
+            f"linear memory capacity of the {name}",
+            f"{capacity.linear:.1f} of {capacity.features}",
+        )
+        yield (
+            f"quadratic capacity of the {name}",
+            f"{capacity.quadratic:.1f} of {capacity.features}",
+        )
+    yield None
+    units = card.units
+    lags = len(units.autocorrelation) - 1
+    yield "timescale of the outputs, steps", _quartiles(units.timescales, "-", lags)
+    unknown = f"no bound: up to {units.largest:.2g}"
+    yield (
+        "outputs above 0.9 in magnitude",
+        (unknown if units.saturated is None else f"{100 * units.saturated:.1f} %"),
+    )
+    yield "outputs that never change", f"{100 * units.silent:.1f} %"
+    yield "change of outputs per noise in inputs", _times(card.sensitivity.inputs)
+    yield "change of outputs per noise in weights", _times(card.sensitivity.weights)
+    yield None
+    cost = card.cost
+    yield "a streaming step, µs", _quartiles(cost.step_microseconds, "-")
+    yield "state of a row, bytes in float32", f"{cost.state_bytes:,}"
+    for size, parameters in cost.parameters.items():
+        yield f"parameters at hidden size {size}", f"{parameters:,}"
+
+
+def _exponent(card: Card) -> str:
+    found = card.lyapunov
+    if not found.exponents:
+        return "no state"
+    if found.exponents[0] is None:
+        return "minus infinity"
+    error = "" if found.standard_error is None else f" ± {found.standard_error:.1g}"
+    return f"{found.exponents[0]:.4f}{error}"
+
+
+def _quartiles(spread: Spread | None, without: str, beyond: int | None = None) -> str:
+    """The median with its quartiles in brackets."""
+    if spread is None:
+        return without
+    limit = "∞" if beyond is None else f">{beyond}"
+    lower, median, upper = (
+        limit if value is None else f"{value:.3g}"
+        for value in (spread.lower, spread.median, spread.upper)
+    )
+    return f"{median} ({lower} to {upper})"
+
+
+def _number(value: float | None, unit: str, beyond: int) -> str:
+    return f">{beyond} {unit}" if value is None else f"{value:.3g} {unit}"
+
+
+def _times(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
