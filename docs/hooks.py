@@ -18,6 +18,11 @@ from typing import Any
 from recurbench.harness.cli import parser
 from recurbench.harness.config import sections
 from recurbench.harness.plugins.registry import Plugin, registry
+from recurbench.harness.probe.capacity import Capacity
+from recurbench.harness.probe.card import Card
+from recurbench.harness.probe.document import Document
+from recurbench.harness.probe.settings import Settings
+from recurbench.harness.probe.spread import Spread
 from recurbench.harness.results import record as records
 from recurbench.limits import limits_as_text
 
@@ -92,7 +97,16 @@ def options(section: str) -> str:
 def record() -> str:
     """The parts of a record: what their docstrings say, and all fields as the code has them."""
     structs = [part for part in vars(records).values() if hasattr(part, "__struct_fields__")]
-    parts = [records.Record, *(part for part in structs if part is not records.Record)]
+    return _structs([records.Record, *(part for part in structs if part is not records.Record)])
+
+
+def cards() -> str:
+    """The parts of what a probe leaves, as `record`."""
+    kinds = typing.get_type_hints(Card).values()
+    return _structs([Document, Settings, Card, *kinds, Capacity, Spread])
+
+
+def _structs(parts: list[Any]) -> str:
     return "\n\n".join(
         f"### {part.__name__}\n\n"
         f"::: {part.__module__}.{part.__name__}\n    options: {DOCSTRING_ALONE}\n\n"
@@ -123,5 +137,6 @@ def _value(annotation: Any) -> str:
 
 
 GENERATED: dict[str, Callable[..., str]] = {
-    function.__name__: function for function in (plugins, presets, subcommands, options, record)
+    function.__name__: function
+    for function in (plugins, presets, subcommands, options, record, cards)
 }

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from recurbench.harness.commands.arguments import add_number, add_results
+from recurbench.harness.errors import UserError
 
 HELP = "what kind of memory a cell is: reach, spectrum, capacity, noise, cost"
 
@@ -31,9 +32,13 @@ def call(options: argparse.Namespace) -> int:
     """Prints the card, and writes it down."""
     from recurbench.harness.commands.loaded.probe import probe_cell, probe_run, show
 
+    output: Path | None = options.output
+    if output is not None and output.exists() and not output.is_dir():
+        raise UserError(f"--output {output}: a file; name a folder")
+
     if options.run is None:
         document = probe_cell(options.arguments, options.layer)
     else:
         document = probe_run(options.results, options.run, options.layer, options.arguments)
-    show(document, options.output, options.results)
+    show(document, output, options.results)
     return 0

@@ -15,6 +15,7 @@ from torch.autograd import forward_ad
 from recurbench.cells.base import RecurrentCell, map_state
 from recurbench.harness.probe.drive import Drive
 from recurbench.harness.probe.settings import Settings
+from recurbench.harness.probe.spectrum import jacobian
 from recurbench.harness.probe.states import (
     advance,
     flatten,
@@ -69,6 +70,17 @@ def push_forward(
     cell: RecurrentCell[Any], x: Tensor, state: Any, tangents: Tensor
 ) -> tuple[Tensor, Any]:
     """The Jacobian of one step times tangents `(B, n, q)`, and the state after the step."""
+    try:
+        return _by_forward_mode(cell, x, state, tangents)
+    except (NotImplementedError, RuntimeError):  # an operation of the cell knows backward mode only
+        each = torch.arange(len(x)).unsqueeze(1)
+        matrices = torch.stack([jacobian(cell, x[row], rows_of(state, row)) for row in each])
+        return matrices @ tangents, advance(cell, x.unsqueeze(1), state)
+
+
+def _by_forward_mode(
+    cell: RecurrentCell[Any], x: Tensor, state: Any, tangents: Tensor
+) -> tuple[Tensor, Any]:
     B, _, q = tangents.shape
     rows = torch.arange(B).repeat_interleave(q)
     like = rows_of(state, rows)

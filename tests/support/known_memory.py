@@ -1,5 +1,7 @@
 """Cells whose memory is known exactly."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -47,6 +49,29 @@ class Square(Leaky):
 
     def recur(self, u: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
         return u**2, HiddenState(u**2 + 0 * state.h)
+
+
+class _Scaled(torch.autograd.Function):
+    """A product that knows backward mode alone."""
+
+    @staticmethod
+    def forward(ctx: Any, h: Tensor, a: Tensor) -> Tensor:
+        ctx.save_for_backward(a)
+        return h @ a.T
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient @ ctx.saved_tensors[0], None
+
+
+class BackwardOnly(Leaky):
+    """A leaky unit by an operation of its own."""
+
+    name = "backward_only"
+
+    def recur(self, u: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
+        h = _Scaled.apply(state.h, self.A) + u
+        return h, HiddenState(h)
 
 
 class Forgetful(Leaky):

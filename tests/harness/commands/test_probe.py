@@ -164,6 +164,18 @@ def test_without_matplotlib_it_says_how_to_get_a_picture(
 
 
 @pytest.mark.parametrize(
+    ("cell", "words"),
+    [("feedforward", "no state"), ("local_attention", "minus infinity"), ("lru", "no bound")],
+)
+def test_what_a_cell_does_not_have_is_said(
+    cell: str, words: str, capsys: pytest.CaptureFixture
+) -> None:
+    assert main(["probe", cell, *TINY]) == 0
+    assert words in capsys.readouterr().out
+    assert {path.suffix for path in PROBES.iterdir()} == {".json", ".png"}
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["gruu"], "cell=gruu; did you mean gru?"),
@@ -177,6 +189,7 @@ def test_without_matplotlib_it_says_how_to_get_a_picture(
         (["attention_gru", "cell.heads=3"], "cell=attention_gru: hidden_size=64 is not a multiple"),
         (["gru", "--layer", "2"], "--layer 2: goes with --run"),
         (["gru", "--layer", "0"], "--layer 0: must be an integer of at least 1"),
+        (["gru", "--output", "file"], "--output file: a file; name a folder"),
         (["--run", "nothing"], "run id nothing: no such run in results/runs"),
         (["--run", "x", "gru"], "gru: --run says which cell"),
         (["--run", "x", "--results", "elsewhere"], "no such run in elsewhere/runs"),
@@ -184,6 +197,7 @@ def test_without_matplotlib_it_says_how_to_get_a_picture(
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_wrong_input_is_refused_in_one_line(arguments: list, words: str, refused: Callable) -> None:
+    Path("file").touch()
     assert words in refused(*arguments)
 
 

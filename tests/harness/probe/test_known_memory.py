@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from known_memory import DelayLine, Forgetful, Leaky, Square
+from known_memory import BackwardOnly, DelayLine, Forgetful, Leaky, Square
 
 from recurbench.harness.errors import UserError
-from recurbench.harness.probe import reach
+from recurbench.harness.probe import reach, spectrum
 from recurbench.harness.probe.capacity import capacities, measure_capacity
 from recurbench.harness.probe.card import probe
 from recurbench.harness.probe.drive import Drive
@@ -40,10 +40,10 @@ def test_a_leaky_unit_has_the_reach_of_its_rate(a: float) -> None:
 
 @RATES
 def test_a_leaky_unit_has_its_rate_as_eigenvalue_and_exponent(a: float) -> None:
-    spectrum = measure_spectrum(Leaky(1, a=a), Drive(1, 0), USUAL)
-    assert spectrum.moduli == pytest.approx([a])
-    assert spectrum.radius.median == pytest.approx(a)
-    assert spectrum.timescales.median == pytest.approx(-1 / math.log(a))
+    eigenvalues = measure_spectrum(Leaky(1, a=a), Drive(1, 0), USUAL)
+    assert eigenvalues.moduli == pytest.approx([a])
+    assert eigenvalues.radius.median == pytest.approx(a)
+    assert eigenvalues.timescales.median == pytest.approx(-1 / math.log(a))
     found = measure_lyapunov(Leaky(1, a=a), Drive(1, 0), USUAL)
     assert found.exponents == pytest.approx([math.log(a)])
     assert found.standard_error == pytest.approx(0, abs=1e-12)
@@ -71,6 +71,20 @@ def test_a_linear_cell_passes_noise_on_as_it_is() -> None:
     found = measure_sensitivity(Leaky(1, a=0.9), Drive(1, 0), USUAL)
     assert found.inputs == pytest.approx(1, rel=0.1)
     assert found.weights > 0
+
+
+def test_a_cell_that_knows_backward_mode_alone_has_the_same_exponents(small: Settings) -> None:
+    found = measure_lyapunov(BackwardOnly(2, 2, a=0.7), Drive(2, 0), small)
+    assert found == measure_lyapunov(Leaky(2, 2, a=0.7), Drive(2, 0), small)
+    assert found.exponents == pytest.approx([math.log(0.7)] * 2)
+
+
+def test_a_state_that_is_too_large_has_no_spectrum(
+    small: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spectrum, "LARGEST", 2)
+    assert measure_spectrum(Leaky(3, 3), Drive(3, 0), small) == spectrum.Spectrum(too_large=True)
+    assert measure_spectrum(Leaky(2, 2), Drive(2, 0), small).points == 2
 
 
 def test_a_rotation_neither_loses_nor_magnifies() -> None:
