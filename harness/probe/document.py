@@ -41,6 +41,15 @@ class Document(msgspec.Struct, kw_only=True):
     initial: Card
     trained: Card | None
 
+    @property
+    def title(self) -> str:
+        """Which cell it is about, in words."""
+        run = f", layer {self.layer} of run {self.run_id}" if self.run_id else ""
+        return (
+            f"{self.cell['name']}, hidden size {self.cell['hidden_size']}, "
+            f"{self.input_size} inputs, seed {self.seed}{run}"
+        )
+
 
 def write(document: Document, path: Path) -> None:
     """Writes a document so that a reader sees the old file or the whole new one."""

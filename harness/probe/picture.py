@@ -32,7 +32,7 @@ def draw(document: Document) -> bytes:
     ):
         for label, card in cards.items():
             paint(panel, card, label)
-    figure.suptitle(document.name.replace("$", r"\$"))
+    figure.suptitle(document.title.replace("$", r"\$"))
     if len(cards) > 1:
         figure.axes[0].legend(fontsize="small")
     picture = io.BytesIO()

@@ -17,9 +17,9 @@ def table_of(document: Document) -> Table:
     cards = [document.initial, *([document.trained] if document.trained else [])]
     headings = ["initial", "trained"][: len(cards)]
     table = Table(
-        Column("measure", no_wrap=False),
+        "measure",
         *(Column(heading, justify="right") for heading in headings),
-        title=_title(document),
+        title=document.title,
         title_justify="left",
     )
     for lines in zip(*map(_lines, cards), strict=True):
@@ -30,56 +30,39 @@ def table_of(document: Document) -> Table:
     return table
 
 
-def _title(document: Document) -> str:
-    run = f", layer {document.layer} of run {document.run_id}" if document.run_id else ""
-    size = document.cell["hidden_size"]
-    return (
-        f"{document.cell['name']}, hidden size {size}, {document.input_size} inputs, "
-        f"seed {document.seed}{run}"
-    )
-
-
 def _lines(card: Card) -> Iterator[tuple[str, str] | None]:
     """What a card says, as name and value; None stands between sections."""
     norms = card.reach.norms
     for k in BACK:
         share = f"{norms[k] / norms[0]:.2g}" if k < len(norms) and norms[0] else "-"
-        yield f"gradient {k} step{'s' * (k > 1)} back, to that of its own step", share
-    yield "its half-life", _number(card.reach.half_life, "steps", len(norms) - 1)
+        yield f"gradient {k} step{'s' * (k > 1)} back", share
+    yield "its half-life, steps", _number(card.reach.half_life, len(norms) - 1)
     yield None
     spectrum = card.spectrum
     radius = "state too large" if spectrum.too_large else _quartiles(spectrum.radius, "no state")
-    yield "largest |eigenvalue| of one step's Jacobian", radius
-    yield "timescale of its eigenvalues, steps", _quartiles(spectrum.timescales, "-")
-    yield "largest Lyapunov exponent, nats per step", _exponent(card)
+    yield "largest |eigenvalue| of a step", radius
+    yield "eigenvalues' timescale, steps", _quartiles(spectrum.timescales, "-")
+    yield "largest Lyapunov exponent", _exponent(card)
     yield None
     for name, capacity in (("output", card.capacity.output), ("state", card.capacity.state)):
-        yield (
-            f"linear memory capacity of the {name}",
-            f"{capacity.linear:.1f} of {capacity.features}",
-        )
-        yield (
-            f"quadratic capacity of the {name}",
-            f"{capacity.quadratic:.1f} of {capacity.features}",
-        )
+        yield f"linear capacity, {name}", f"{capacity.linear:.1f} of {capacity.features}"
+        yield f"quadratic capacity, {name}", f"{capacity.quadratic:.1f} of {capacity.features}"
     yield None
     units = card.units
+    bounded = "no bound" if units.saturated is None else f"{100 * units.saturated:.1f} %"
     lags = len(units.autocorrelation) - 1
-    yield "timescale of the outputs, steps", _quartiles(units.timescales, "-", lags)
-    unknown = f"no bound: up to {units.largest:.2g}"
-    yield (
-        "outputs above 0.9 in magnitude",
-        (unknown if units.saturated is None else f"{100 * units.saturated:.1f} %"),
-    )
+    yield "outputs' timescale, steps", _quartiles(units.timescales, "-", lags)
+    yield "outputs above 0.9", bounded
+    yield "largest output", f"{units.largest:.2g}"
     yield "outputs that never change", f"{100 * units.silent:.1f} %"
-    yield "change of outputs per noise in inputs", _times(card.sensitivity.inputs)
-    yield "change of outputs per noise in weights", _times(card.sensitivity.weights)
+    yield "change by noise in inputs", _times(card.sensitivity.inputs)
+    yield "change by noise in weights", _times(card.sensitivity.weights)
     yield None
     cost = card.cost
     yield "a streaming step, µs", _quartiles(cost.step_microseconds, "-")
-    yield "state of a row, bytes in float32", f"{cost.state_bytes:,}"
+    yield "state, bytes in float32", f"{cost.state_bytes:,}"
     for size, parameters in cost.parameters.items():
-        yield f"parameters at hidden size {size}", f"{parameters:,}"
+        yield f"parameters, hidden size {size}", f"{parameters:,}"
 
 
 def _exponent(card: Card) -> str:
@@ -104,9 +87,9 @@ def _quartiles(spread: Spread | None, without: str, beyond: int | None = None) -
     return f"{median} ({lower} to {upper})"
 
 
-def _number(value: float | None, unit: str, beyond: int) -> str:
-    return f">{beyond} {unit}" if value is None else f"{value:.3g} {unit}"
+def _number(value: float | None, beyond: int) -> str:
+    return f">{beyond}" if value is None else f"{value:.3g}"
 
 
 def _times(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+    return "-" if value is None else f"{value:.3g}"
