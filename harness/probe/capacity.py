@@ -14,7 +14,7 @@ from torch import Tensor
 from recurbench.cells.base import RecurrentCell
 from recurbench.harness.probe.drive import Drive
 from recurbench.harness.probe.settings import Settings
-from recurbench.harness.probe.states import advance, track
+from recurbench.harness.probe.states import LARGEST, advance, outputs_of, state_numbers, track
 
 PENALTIES = (1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1.0)
 """Ridge penalties, relative to the features' mean variance."""
@@ -46,10 +46,14 @@ class Capacity(msgspec.Struct, kw_only=True):
 
 
 class Capacities(msgspec.Struct, kw_only=True):
-    """Capacities of the output, which the rest of a model sees, and of the whole state."""
+    """Capacities of the output, which the rest of a model sees, and of the whole state.
+
+    Attributes:
+        state: None if it has too many numbers.
+    """
 
     output: Capacity
-    state: Capacity
+    state: Capacity | None
 
 
 class Split(NamedTuple):
@@ -71,7 +75,11 @@ def measure_capacity(cell: RecurrentCell[Any], drive: Drive, settings: Settings)
     u = drive.scalars(B, first + T)
     x = drive.along(u)
     state = advance(cell, x[:, :first], cell.initial_state(B))
-    outputs, states = track(cell, x[:, first:], state)
+    fits = state_numbers(cell) <= LARGEST
+    if fits:
+        outputs, states = track(cell, x[:, first:], state)
+    else:
+        outputs = outputs_of(cell, x[:, first:], state)
     linear = _delayed(u, settings.delays, T)
     recent = linear[..., : settings.pair_delays + 1]
     pairs = [recent[..., [i]] * recent[..., i + 1 :] for i in range(recent.shape[-1] - 1)]
@@ -91,6 +99,8 @@ def measure_capacity(cell: RecurrentCell[Any], drive: Drive, settings: Settings)
         )
 
     output = capacity_of(outputs)
+    if not fits:
+        return Capacities(output=output, state=None)
     same = outputs.shape == states.shape and torch.equal(outputs, states)
     return Capacities(output=output, state=output if same else capacity_of(states))
 

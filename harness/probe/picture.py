@@ -56,7 +56,8 @@ def _moduli(panel: Any, card: Card, label: str) -> None:
 
 def _capacity(panel: Any, card: Card, label: str) -> None:
     for capacity, style in ((card.capacity.output, "-"), (card.capacity.state, ":")):
-        panel.plot(capacity.profile, style, color=COLOURS[label])
+        if capacity is not None:
+            panel.plot(capacity.profile, style, color=COLOURS[label])
     panel.set_xscale("symlog", linthresh=10)
     panel.set(xlabel="delay", title="linear capacity (dotted: of the state)")
 

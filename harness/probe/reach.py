@@ -14,10 +14,13 @@ from torch import Tensor
 from recurbench.cells.base import RecurrentCell
 from recurbench.harness.probe.drive import Drive
 from recurbench.harness.probe.settings import Settings
-from recurbench.harness.probe.states import advance, rows_of, state_numbers
+from recurbench.harness.probe.states import LARGEST, advance, rows_of, state_numbers
 
 WIDEST = 128
 """Outputs whose gradients are taken one by one; of more, as many random sums."""
+
+FEW = 8
+"""As many random sums of the outputs are taken if the state is large."""
 
 NUMBERS = 8_000_000
 """Of states that a graph may hold at once, rows times steps."""
@@ -46,8 +49,9 @@ def measure_reach(cell: RecurrentCell[Any], drive: Drive, settings: Settings) ->
     start = advance(cell, drive.vectors(B, settings.warm_up), cell.initial_state(B))
     x = drive.vectors(B, K + 1)
     directions = torch.eye(O, dtype=torch.float64)
-    if O > WIDEST:
-        directions = drive.normal(WIDEST, O) / math.sqrt(WIDEST)
+    widest = WIDEST if state_numbers(cell) <= LARGEST else FEW
+    if widest < O:
+        directions = drive.normal(widest, O) / math.sqrt(widest)
     row = torch.arange(B).repeat_interleave(len(directions))
     direction = directions.repeat(B, 1)
     at_once = max(1, NUMBERS // ((K + 1) * max(1, state_numbers(cell))))

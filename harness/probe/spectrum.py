@@ -13,10 +13,14 @@ from recurbench.cells.base import RecurrentCell
 from recurbench.harness.probe.drive import Drive
 from recurbench.harness.probe.settings import Settings
 from recurbench.harness.probe.spread import Spread, spread_of
-from recurbench.harness.probe.states import advance, flatten, rows_of, state_numbers, unflatten
-
-LARGEST = 2500
-"""A state of more numbers has a Jacobian whose eigenvalues take too long."""
+from recurbench.harness.probe.states import (
+    LARGEST,
+    advance,
+    flatten,
+    rows_of,
+    state_numbers,
+    unflatten,
+)
 
 SMALL = 256
 """Up to so many numbers all points are used; beyond, as many as take about as long."""

@@ -13,6 +13,9 @@ from torch import Tensor
 
 from recurbench.cells.base import RecurrentCell, map_state
 
+LARGEST = 2500
+"""A state of more numbers has matrices of which eigenvalues take too long."""
+
 
 def flatten(state: Any) -> Tensor:
     """The floating-point part of a state, `(B, n)`; a complex number is two."""

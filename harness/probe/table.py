@@ -45,8 +45,13 @@ def _lines(card: Card) -> Iterator[tuple[str, str] | None]:
     yield "largest Lyapunov exponent", _exponent(card)
     yield None
     for name, capacity in (("output", card.capacity.output), ("state", card.capacity.state)):
-        yield f"linear capacity, {name}", f"{capacity.linear:.1f} of {capacity.features}"
-        yield f"quadratic capacity, {name}", f"{capacity.quadratic:.1f} of {capacity.features}"
+        for kind in ("linear", "quadratic"):
+            found = (
+                f"{getattr(capacity, kind):.1f} of {capacity.features}"
+                if capacity
+                else "state too large"
+            )
+            yield f"{kind} capacity, {name}", found
     yield None
     units = card.units
     bounded = "no bound" if units.saturated is None else f"{100 * units.saturated:.1f} %"

@@ -8,7 +8,7 @@ import torch
 from known_memory import BackwardOnly, DelayLine, Forgetful, Leaky, Square
 
 from recurbench.harness.errors import UserError
-from recurbench.harness.probe import reach, spectrum
+from recurbench.harness.probe import capacity, reach, spectrum
 from recurbench.harness.probe.capacity import capacities, measure_capacity
 from recurbench.harness.probe.card import probe
 from recurbench.harness.probe.drive import Drive
@@ -79,10 +79,18 @@ def test_a_cell_that_knows_backward_mode_alone_has_the_same_exponents(small: Set
     assert found.exponents == pytest.approx([math.log(0.7)] * 2)
 
 
-def test_a_state_that_is_too_large_has_no_spectrum(
+def test_a_large_state_has_neither_spectrum_nor_capacity_and_few_sums_for_its_reach(
     small: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spectrum, "LARGEST", 2)
+    for module in (capacity, reach, spectrum):
+        monkeypatch.setattr(module, "LARGEST", 2)
+    monkeypatch.setattr(reach, "FEW", 2)
+    found = measure_capacity(Leaky(3, 3), Drive(3, 0), small)
+    assert found.state is None
+    assert found.output.features == 3
+    norms = measure_reach(Leaky(3, 3, a=0.5), Drive(3, 0), small).norms
+    assert norms == pytest.approx([norms[0] * 0.5**k for k in range(small.lags + 1)])
+    assert norms[0] != pytest.approx(math.sqrt(3))
     assert measure_spectrum(Leaky(3, 3), Drive(3, 0), small) == spectrum.Spectrum(too_large=True)
     assert measure_spectrum(Leaky(2, 2), Drive(2, 0), small).points == 2
 
