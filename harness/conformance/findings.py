@@ -10,6 +10,8 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import torch
 
+from recurbench.harness.model.streams import set_seed
+
 
 class ViolationError(AssertionError):
     """A property does not hold.
@@ -132,7 +134,7 @@ class Suite(Generic[S]):
         message = details = ""
         try:
             with torch.random.fork_rng(devices=[]), self.surroundings():
-                torch.manual_seed(0)
+                set_seed(0)
                 message = check(subject) or ""
         except NotApplicable as reason:
             status, message = "does not apply", str(reason)

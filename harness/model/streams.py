@@ -17,5 +17,16 @@ def derive(seed: int, stream: str) -> int:
 def seeded(seed: int, stream: str) -> Iterator[None]:
     """Runs a block with torch's global generators at a stream's seed, then restores them."""
     with torch.random.fork_rng():
-        torch.manual_seed(derive(seed, stream))
+        set_seed(derive(seed, stream))
         yield
+
+
+def set_seed(seed: int) -> None:
+    """Seeds torch's global generators, of the CPU and of CUDA devices.
+
+    `torch.manual_seed` gives the same numbers and, for each kind of device that is not there, keeps
+    the text of a whole stack for ever; that takes longer than building a small model.
+    """
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_available():
+        torch.cuda.manual_seed_all(seed)

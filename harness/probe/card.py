@@ -9,6 +9,7 @@ from torch import Tensor
 
 from recurbench.cells.base import RecurrentCell
 from recurbench.harness.errors import UserError
+from recurbench.harness.model.streams import set_seed
 from recurbench.harness.probe.capacity import Capacities, measure_capacity
 from recurbench.harness.probe.cost import Cost, MakeCell, measure_cost
 from recurbench.harness.probe.drive import Drive
@@ -64,7 +65,7 @@ def probe(
 
     _require_bounded(wide, drive(), settings)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
+        set_seed(settings.seed)
         return Card(
             reach=measure_reach(wide, drive(), settings),
             spectrum=measure_spectrum(wide, drive(), settings),

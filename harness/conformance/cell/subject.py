@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from recurbench.cells.base import RecurrentCell, map_state
 from recurbench.harness.model.budget import smallest_multiple
+from recurbench.harness.model.streams import set_seed
 
 # Odd and different from each other, so that no mistaken axis has a size that fits.
 I, B, T = 3, 5, 7
@@ -59,7 +60,7 @@ class Subject:
     def make(self, seed: int = 0, dtype: torch.dtype = torch.float64, **changes: Any) -> Cell:
         """A cell of the usual sizes, from a seed."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            set_seed(seed)
             return self.construct(**({"hidden_size": self.hidden_size} | changes)).to(dtype)
 
     def make_generic(self, **changes: Any) -> Cell:
