@@ -99,3 +99,10 @@ def pytest_collection_finish() -> None:
     """Keeps what is there before the first test, all of torch, out of every garbage collection."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def light_collections() -> None:
+    """Keeps what earlier files have imported out of the collections that each run makes."""
+    gc.collect()
+    gc.freeze()
