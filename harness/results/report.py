@@ -89,10 +89,7 @@ def captions(board: Board, track: Track) -> list[str]:
     if track.paired:
         measured = "unknown" if track.correlation is None else f"{track.correlation:.2f}"
         said.append(f"correlation of scores with one seed: {measured}")
-    for row in track.entries:
-        if row.left_out:
-            left_out = ", ".join(map(plain, row.left_out))
-            said.append(f"not chosen, too few seeds: {plain(row.label)}: {left_out}")
+    said += _few_seeds(track)
     if any(row.edge for row in track.current):
         said.append("edge: the best rate is the least or the largest tried; widen the grid")
     trials = {row.trials for row in track.current}
@@ -118,6 +115,19 @@ def captions(board: Board, track: Track) -> list[str]:
             f"times on {plain(track.machine)}" + (f"; {others} other machines" * (others > 0))
         )
     return said
+
+
+def _few_seeds(track: Track) -> list[str]:
+    """Which trials had too few seeds to be chosen; one line where that was the plan."""
+    rows = [row for row in track.entries if row.left_out]
+    numbers = {text.rpartition("(")[2].removesuffix(")") for row in rows for text in row.left_out}
+    planned = all(len(row.left_out) == row.trials - 1 for row in track.entries)
+    if len(rows) > 1 and planned and len(numbers) == 1:
+        return [f"trials that were not chosen had {numbers.pop()} each"]
+    return [
+        f"not chosen, too few seeds: {plain(row.label)}: {', '.join(map(plain, row.left_out))}"
+        for row in rows
+    ]
 
 
 def as_terminal(board: Board, view: View, *, to_file: bool = False) -> str:

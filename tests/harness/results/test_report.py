@@ -137,6 +137,10 @@ CAPTIONS = {
     "not chosen, too few seeds: gru: lr=0.1 name=sgd (1 of 2 seeds)": [
         *make_seeds("gru", 0.5, 0.5), make_run(optimizer={"lr": 0.1, "name": "sgd"}),
     ],
+    "trials that were not chosen had 1 of 2 seeds each": [
+        run for cell in ("gru", "lstm")
+        for run in (*make_seeds(cell, 0.5, 0.6), make_run(cell, optimizer=SGD))
+    ],
     "edge: the best rate is the least or the largest tried": [
         make_run(), make_run(val=0.1, optimizer=ADAM | {"lr": 0.1}),
     ],
