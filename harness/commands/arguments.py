@@ -80,18 +80,18 @@ def add_run_id(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_id", help="a run id or an unambiguous beginning of one")
 
 
-def require_place(output: Path) -> None:
-    """Refuses a file of `--output` that could not be written, before there is anything to write.
+def require_place(output: Path, option: str = "--output") -> None:
+    """Refuses a file of an option that could not be written, before there is anything to write.
 
     Raises:
         UserError: it is a folder, or its folder is not there or closed to us.
     """
     if output.is_dir():
-        raise UserError(f"--output {output}: a folder; name a file in it")
+        raise UserError(f"{option} {output}: a folder; name a file in it")
     if not output.absolute().parent.is_dir():
-        raise UserError(f"--output {output}: no such folder: {output.parent}")
+        raise UserError(f"{option} {output}: no such folder: {output.parent}")
     if not os.access(output if output.exists() else output.absolute().parent, os.W_OK):
-        raise UserError(f"--output {output}: Permission denied")
+        raise UserError(f"{option} {output}: Permission denied")
 
 
 def add_number(

@@ -132,15 +132,20 @@ def _few_seeds(track: Track) -> list[str]:
 
 def as_terminal(board: Board, view: View, *, to_file: bool = False) -> str:
     """Tables, with colour and in its width if the output is a terminal."""
+    sheets = [*(_of_track(board, track, view) for track in board.tracks), *summaries(board)]
+    shared = f"all tracks: {board.shared}" if board.common else ""
+    return sheets_as_text(sheets, shared, to_file=to_file)
+
+
+def sheets_as_text(sheets: Sequence[Sheet], last: str = "", *, to_file: bool = False) -> str:
+    """Tables one below the other and a last line, as `as_terminal` has them."""
     fit: Callable[[str], str] = str if to_file else showable
     on_terminal = sys.stdout.isatty() and not to_file
     width = WIDTH if to_file else shutil.get_terminal_size((WIDTH, 24)).columns
-    sheets = [*(_of_track(board, track, view) for track in board.tracks), *summaries(board)]
     tables = [part for sheet in sheets for part in (_table(_fitted(sheet, fit), width), "")]
-    shared = f"all tracks: {fit(plain(board.shared, LINE))}" if board.common else ""
     buffer = io.StringIO()
     console = Console(file=buffer, force_terminal=on_terminal, width=width, emoji=False)
-    console.print(Group(*tables, Text(shared)))
+    console.print(Group(*tables, Text(fit(plain(last, LINE)))))
     return buffer.getvalue().rstrip() + "\n"
 
 

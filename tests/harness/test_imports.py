@@ -174,7 +174,8 @@ def test_no_imports_run_in_a_circle(package):
 
 
 ROOMS = (
-    "cli", "commands", "sweep", "tuning", "run", "conformance", "probe", "model", "config",
+    "cli", "commands", "speed", "sweep", "tuning", "run", "conformance", "probe", "model",
+    "config",
     "results", "plugins",
     "console", "errors",
 )  # fmt: skip

@@ -7,9 +7,9 @@ import torch
 from rich.console import Console
 from rich.markup import escape
 
-from recurbench.harness.config.compose import compose_jobs, options_of
-from recurbench.harness.config.resolve import knobs_of, plugin_of, resolve
+from recurbench.harness.config.compose import options_of
 from recurbench.harness.config.schema import register
+from recurbench.harness.config.single import configured
 from recurbench.harness.conformance import SUITES, Finding
 from recurbench.harness.errors import UserError, nearest
 from recurbench.harness.plugins.errors import refusals_of
@@ -51,13 +51,13 @@ def print_findings(
         if override.startswith("cell.hidden_size="):
             raise UserError(f"{override}: the suite chooses the sizes itself")
     names = names or options_of(kind)
-    chosen = [_configure(kind, name, overrides) for name in names]  # all, before the first check
+    chosen = [configured(kind, name, overrides) for name in names]  # all, before the first check
     torch.set_num_threads(1)
     console = Console(highlight=False, soft_wrap=True)
     whole = verbose or len(names) == 1
     failures = 0
-    for name, (cls, knobs) in zip(names, chosen, strict=True):
-        subject = suite.subject(cls, knobs)
+    for name, (plugin, knobs) in zip(names, chosen, strict=True):
+        subject = suite.subject(plugin.cls, knobs)
         if kind == "task":
             _require_data(name, subject)
         found = []
@@ -71,22 +71,6 @@ def print_findings(
                 _print_finding(console, finding, verbose)
         failures += _print_summary(console, name, found)
     return 1 if failures else 0
-
-
-def _configure(kind: str, name: str, overrides: list[str]) -> tuple[type, dict[str, Any]]:
-    """The class and the knobs that `cell=NAME` and overrides mean; a cell's size is left out.
-
-    A knob of a task is given only where it is not at its default.
-    """
-    (composed,), _ = compose_jobs([f"{kind}={name}", *overrides], multirun=False)
-    config = resolve(composed)
-    plugin = plugin_of(config, kind)
-    knobs = knobs_of(getattr(config, kind))
-    if kind == "cell":
-        del knobs["hidden_size"]
-        return plugin.cls, knobs
-    defaults = {knob.name: knob.default for knob in plugin.knobs}
-    return plugin.cls, {key: value for key, value in knobs.items() if value != defaults[key]}
 
 
 def _require_data(name: str, subject: Any) -> None:

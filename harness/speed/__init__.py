@@ -1,0 +1,1 @@
+"""The time and memory that cells take, against each other and against torch's layers."""
