@@ -1,5 +1,6 @@
 """What the pages of docs/ show works as it is written."""
 
+import json
 import os
 import re
 import shlex
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from recurbench.harness.cli import main
+from recurbench.harness.cli import main, parser
 from recurbench.harness.config.compose import check_overrides
 from recurbench.harness.config.schema import register
 from recurbench.harness.config.search import find_search
@@ -37,7 +38,7 @@ def blocks(page: str, language: str = "") -> list[str]:
 
 def commands(page: str) -> list[list[str]]:
     """The `recurbench` lines of a page, without what is set before them."""
-    lines = [line for body in blocks(page) for line in body.splitlines()]
+    lines = [line for body in blocks(page) for line in body.replace("\\\n", " ").splitlines()]
     found = [line.partition("recurbench ")[2] for line in lines if "recurbench " in line]
     return [shlex.split(line, comments=True) for line in found]
 
@@ -82,6 +83,30 @@ def test_every_shown_run_has_options_that_exist(page: str, config_store) -> None
             assert find_search([a for a in arguments if "=" in a])
         elif program == "run":
             check_overrides([a for a in arguments if "=" in a and not a.startswith("hydra")])
+
+
+TIMED = [arguments for arguments in commands("speed.md") if arguments[0] == "speed"]
+
+
+@pytest.mark.parametrize("arguments", TIMED, ids=" ".join)
+def test_every_shown_table_of_speed_is_made_at_small_sizes(
+    arguments: list[str], workplace: Path, plugin_folder: Path, config_store
+) -> None:
+    (plugin_folder / "my_cell.py").write_text(
+        "from recurbench.cells.rnn import RNN\n\n\nclass Mine(RNN):\n    name = 'my_cell'\n"
+    )
+    asked = parser().parse_args(arguments)
+    packed = any(shape.packed for shape in asked.shape) or bool(asked.packed)
+    pairs = zip(arguments[1::2], arguments[2::2], strict=True)
+    kept = [
+        part for pair in pairs if pair[0] in ("--cell", "--against", "--measure") for part in pair
+    ]
+    sizes = ["--shape", "2-6,3,4,8" if packed else "5,3,4,8", "--rounds", "2"]
+    assert main(["speed", *kept, *sizes, "--json", "found.json"]) == 0
+    rows = json.loads(Path("found.json").read_text())["rows"]
+    assert {row["cell"] for row in rows if row["against"]} == set(
+        asked.cell or ["gru", "lstm", "rnn"]
+    )
 
 
 def kinds_of_files() -> list[tuple[str, str]]:

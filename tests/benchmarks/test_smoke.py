@@ -16,8 +16,7 @@ SCRIPTS = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch):
-    """Imports a script as running it would, with its neighbours beside it."""
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    """Imports a script as running it would."""
 
     def from_file(name: str) -> ModuleType:
         spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
@@ -33,8 +32,8 @@ def load(monkeypatch: pytest.MonkeyPatch):
 
 def test_no_benchmark_goes_untried():
     assert set(SCRIPTS) == {
-        "alternating", "coverage", "first_step", "kernels", "linear_scan", "loader_cost",
-        "many_records", "packed_layers", "page_pictures", "published_rows", "reidentify",
+        "coverage", "first_step", "loader_cost", "many_records", "page_pictures",
+        "published_rows", "reidentify", "starting", "training_step",
         "starting", "training_step",
     }  # fmt: skip
 
@@ -77,24 +76,6 @@ def test_composing_a_sweep_and_repeating_it_are_measured(load, config_store, cap
     assert [row[34:].split()[0] for row in rows] == ["4", "1", "4"]
 
 
-@pytest.mark.parametrize(
-    ("script", "shape", "arguments", "rows"),
-    [
-        ("linear_scan", (5, 2, 4), ["--cells", "min_gru", "s5"], ["min_gru", "s5"]),
-        ("packed_layers", (2, 3, 6, 4), [], ["torch_gru", "torch_lstm", "torch_rnn"]),
-    ],
-)
-def test_a_table_has_a_line_for_each_cell(
-    load, monkeypatch, capsys, script, shape, arguments, rows
-):
-    module = load(script)
-    monkeypatch.setattr(module, "SHAPES", [shape])
-    module.main(["--rounds", "2", *arguments])
-    lines = capsys.readouterr().out.splitlines()[2:]
-    assert [line.split()[0] for line in lines] == rows
-    assert all("(" in line for line in lines)
-
-
 def test_simulated_boards_fill_their_tables(load, capsys):
     load("coverage").main(["--boards", "2", "--intervals", "5", "--whole-boards", "1"])
     lines = [line.split("|") for line in capsys.readouterr().out.splitlines() if line]
@@ -109,19 +90,6 @@ def test_what_theory_expects_is_near_what_is_drawn(load, seeds, power):
     assert module.expected(2, seeds) == pytest.approx(power, abs=0.01)
     drawn = module.found(2, 2, seeds, 2000, module.np.random.default_rng(1))
     assert drawn == pytest.approx(power, abs=3 * (power * (1 - power) / 2000) ** 0.5)
-
-
-def test_every_kernel_has_a_line_for_each_cell_and_shape(load, monkeypatch, capsys):
-    module = load("kernels")
-    monkeypatch.setattr(module, "DENSE", [(4, 2, 3, 8)])
-    monkeypatch.setattr(module, "PACKED", [(2, 5, 8)])
-    monkeypatch.setattr(module, "B", 3)
-    monkeypatch.setattr(module, "OTHERS", ((4, 3, 8), ["mgu", "slstm"]))
-    module.main(["--rounds", "2", "--kernels", "fused"])
-    lines = capsys.readouterr().out.splitlines()[2:]
-    named = [line.split()[:2] for line in lines]
-    assert named.count(["gru", "fused"]) == named.count(["lstm", "fused"]) == 2
-    assert named[-2:] == [["mgu", "fused"], ["slstm", "fused"]]
 
 
 def test_the_published_rows_are_written_into_their_page(load, monkeypatch, tmp_path):
