@@ -19,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Time forward passes, training steps and single steps, in turn, after outputs and "
         "gradients were found equal in double precision. By default gru, lstm and rnn beside "
-        "torch's layers, which takes about a minute. Exit code 1 if a cell could not be timed, or "
-        "does not compute what it should."
+        "torch's layers, which takes less than a minute. Exit code 1 if a cell could not be timed, "
+        "or does not compute what it should."
     )
     parser.add_argument(
         "--cell", action="append", metavar="NAME[,KNOB=VALUE..]",
@@ -37,11 +37,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="steps, rows, features and hidden units, such as 100,32,64,64; 10-100,32,64,64 is a "
         "packed batch of such lengths (repeatable)",
     )  # fmt: skip
-    _add_list(parser, "T", read_steps("--T"), "steps, or lengths of packed batches")
-    _add_list(parser, "B", read_sizes("--B"), "rows; default: 32")
-    _add_list(parser, "I", read_sizes("--I"), "features; default: as many as hidden units")
-    _add_list(parser, "H", read_sizes("--H"), "hidden units; default: 64")
-    _add_list(parser, "packed", read_range, "lengths of packed batches, such as 10-100")
+    _add_list(parser, "T", read_steps("--T"), "a grid of shapes: steps")
+    _add_list(parser, "B", read_sizes("--B"), "its rows; default: 32")
+    _add_list(parser, "I", read_sizes("--I"), "its features; default: as many as hidden units")
+    _add_list(parser, "H", read_sizes("--H"), "its hidden units; default: 64")
+    _add_list(
+        parser,
+        "packed",
+        read_range,
+        "packed batches of such lengths, as 10-100, in a grid or beside --shape",
+    )
     parser.add_argument(
         "--measure", action="extend", type=items, metavar="NAME,...",
         help=f"of {', '.join(MEASURES)}; default: all",
@@ -88,5 +93,5 @@ def call(options: argparse.Namespace) -> int:
 def _add_list(parser: argparse.ArgumentParser, name: str, read: object, meaning: str) -> None:
     parser.add_argument(
         f"--{name}", action="extend", type=read, default=[], metavar="N,..",  # type: ignore[arg-type]
-        help=f"a grid instead: {meaning}",
+        help=meaning,
     )  # fmt: skip

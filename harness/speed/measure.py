@@ -5,6 +5,7 @@ Legend: B batch, T time, I input size, H hidden size, N valid steps.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -127,8 +128,20 @@ class Measurement:
             ways[gates] = floor(rows, shape.I, shape.H, gates, self.plan.device)
         found = alternate(list(ways.values()), self.plan.rounds, self._wait)
         times = dict(zip(ways, found, strict=True))
+        whole: dict[str, Any] = {
+            "measure": measure,
+            "layout": "step" if measure == "step" else shape.layout,
+            "T": "1" if measure == "step" else str(shape.steps),
+            "B": shape.B,
+            "I": shape.I,
+            "H": shape.H,
+            "tokens": sum(rows),
+        }
+        own = {
+            label: self._alone(measure, one, x, times, sum(rows)) for label, one in named.items()
+        }
         return [
-            self._row(shape, measure, sum(rows), x, named, times, label, rival)
+            Row(**whole, **own[label], **_beside(times, label, rival))
             for label, rival in self._pairs(named)
         ]
 
@@ -141,53 +154,49 @@ class Measurement:
             if not there:
                 yield label, None
 
-    def _row(
+    def _alone(
         self,
-        shape: Shape,
         measure: str,
-        tokens: int,
+        one: _Ready,
         x: Sequences,
-        named: dict[str, _Ready],
         times: dict[str | int, list[float]],
-        label: str,
-        rival: str | None,
-    ) -> Row:
-        one, device = named[label], self.plan.device
-        taken = quartiles(times[label])
+        tokens: int,
+    ) -> dict[str, Any]:
+        """What a row says of a contender by itself."""
+        contender, module, device = one.contender, one.module, self.plan.device
+        taken = quartiles(times[contender.label])
         saved = peak = None
         if measure == "train":
-            saved = saved_bytes(one.contender, one.module, x)
-            peak = peak_bytes(train(one.contender, one.module, x), device)
-        ratio = ratios(times[rival], times[label]) if rival is not None else None
-        floor = ratios(times[one.gates], times[label]) if one.gates is not None else None
-        return Row(
-            measure=measure,
-            layout="step" if measure == "step" else shape.layout,
-            T="1" if measure == "step" else str(shape.steps),
-            B=shape.B,
-            I=shape.I,
-            H=shape.H,
-            tokens=tokens,
-            cell=label,
-            kernel=None if measure == "step" else one.contender.kernel(one.module, device),
-            seconds=taken.median,
-            seconds_low=taken.low,
-            seconds_high=taken.high,
-            tokens_per_second=tokens / taken.median,
-            saved_bytes=saved,
-            saved_bytes_per_token=None if saved is None else saved / tokens,
-            peak_memory_bytes=peak,
-            floor_percent=None if floor is None else 100 * floor.median,
-            against=rival,
-            ratio=None if ratio is None else ratio.median,
-            ratio_low=None if ratio is None else ratio.low,
-            ratio_high=None if ratio is None else ratio.high,
-            equal_to="; ".join(one.same) or None,
-        )
+            saved = saved_bytes(contender, module, x)
+            peak = peak_bytes(train(contender, module, x), device)
+        floor = None
+        if one.gates is not None:
+            floor = 100 * ratios(times[one.gates], times[contender.label]).median
+        return {
+            "cell": contender.label,
+            "kernel": None if measure == "step" else contender.kernel(module, device),
+            "seconds": taken.median,
+            "seconds_low": taken.low,
+            "seconds_high": taken.high,
+            "tokens_per_second": tokens / taken.median,
+            "saved_bytes": saved,
+            "saved_bytes_per_token": None if saved is None else saved / tokens,
+            "peak_memory_bytes": peak,
+            "floor_percent": floor,
+            "equal_to": "; ".join(one.same) or None,
+        }
 
     def _wait(self) -> None:
         if self.plan.device.type == "cuda":
             torch.cuda.synchronize(self.plan.device)
+
+
+def _beside(times: dict[str | int, list[float]], label: str, rival: str | None) -> dict[str, Any]:
+    """What a row says of a contender beside its rival."""
+    if rival is None:
+        return dict.fromkeys(("against", "ratio", "ratio_low", "ratio_high"))
+    low, median, high = ratios(times[rival], times[label])
+    return {"against": rival, "ratio": median, "ratio_low": low, "ratio_high": high}
 
 
 def forward(contender: Contender, module: nn.Module, x: Sequences) -> Way:

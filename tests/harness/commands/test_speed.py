@@ -3,13 +3,14 @@
 import csv
 import json
 import re
+import signal
 from pathlib import Path
 
 import pytest
 import torch
+from program import start
 
 from recurbench.harness.cli import main
-from recurbench.harness.commands.loaded import speed as command
 
 SMALL = ["--rounds", "2", "--shape", "5,3,4,8"]
 
@@ -181,6 +182,9 @@ def test_cells_are_compared_with_their_steps_their_reference_and_other_cells():
     assert found["train"] == ["lru by step", "lru,kernel=reference", "gru,kernel=fused"]
     assert found["step"] == ["lru,kernel=reference", "gru,kernel=fused"]
     assert {r["equal_to"] for r in rows if r["cell"] == "lru by step"} == {"lru"}
+    own = [{**row, "against": None, "ratio": None, "ratio_low": None, "ratio_high": None}
+           for row in rows if row["cell"] == "lru" and row["measure"] == "train"]  # fmt: skip
+    assert own == [own[0]] * 3, "measured once for all rivals"
 
 
 @pytest.mark.parametrize(
@@ -209,21 +213,24 @@ def test_lists_make_a_grid():
     assert found == [("2", 1, 8, 8), ("2", 2, 8, 8), ("1-3", 1, 8, 8), ("1-3", 2, 8, 8)]
 
 
-def test_after_ctrl_c_what_is_there_is_saved(monkeypatch, capsys):
-    sound = command.Measurement.rows
-
-    def interrupted(self):
-        yield next(sound(self))
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(command.Measurement, "rows", interrupted)
-    found = timed("--cell", "rnn", "--csv", "found.csv", code=130)
+def test_after_ctrl_c_what_is_there_is_saved(workplace: Path) -> None:
+    """The first table needs a second, and the second one some minutes."""
+    files = ["--json", "found.json", "--csv", "found.csv"]
+    sizes = ["--shape", "1,1,1,1", "--shape", "400,16,64,64", "--rounds", "200"]
+    process = start("speed", "--cell", "rnn", "--measure", "train", *sizes, *files, cwd=workplace)
+    assert process.stdout
+    for line in process.stdout:
+        if line.startswith("└"):
+            process.send_signal(signal.SIGINT)
+            break
+    _, said = process.communicate(timeout=100)
+    assert (process.returncode, said) == (
+        130, "recurbench: interrupted; 1 of 2 tables are there\n",
+    )  # fmt: skip
+    found = json.loads((workplace / "found.json").read_text())
     assert [row["cell"] for row in found["rows"]] == ["rnn", "nn.RNN"]
-    assert found["tables"] == {"timed": 1, "asked_for": 3}
-    assert len(Path("found.csv").read_text().splitlines()) == 3
-    shown = capsys.readouterr()
-    assert "forward pass: " in shown.out
-    assert shown.err == "recurbench: interrupted; 1 of 3 tables are there\n"
+    assert found["tables"] == {"timed": 1, "asked_for": 2}
+    assert len((workplace / "found.csv").read_text().splitlines()) == 3
 
 
 @pytest.mark.parametrize(

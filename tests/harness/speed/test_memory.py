@@ -24,4 +24,4 @@ def test_the_peak_holds_what_is_kept() -> None:
     assert kept == 4 * 50_000 * (64 + 64)
     peak = peak_bytes(step, device)
     assert peak is not None
-    assert 0.9 * kept < peak < 5 * kept
+    assert 0.9 * kept < peak < 8 * kept
