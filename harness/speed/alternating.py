@@ -43,8 +43,8 @@ def alternate(ways: Sequence[Way], rounds: int, wait: Way) -> list[list[float]]:
 
 
 def quartiles(numbers: Sequence[float]) -> Quartiles:
-    """The quartiles of two numbers or more."""
-    return Quartiles(*statistics.quantiles(numbers, n=4))
+    """The quartiles of two numbers or more; none is beyond the numbers, however few there are."""
+    return Quartiles(*statistics.quantiles(numbers, n=4, method="inclusive"))
 
 
 def ratios(slow: Sequence[float], fast: Sequence[float]) -> Quartiles:

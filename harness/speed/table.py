@@ -45,7 +45,22 @@ def _peak(row: Row) -> str:
 def _ratio(row: Row) -> str:
     if row.ratio is None:
         return "-"
-    return f"{row.ratio:.2f} ({row.ratio_low:.2f} to {row.ratio_high:.2f})"
+    return f"{row.ratio:.2f}"
+
+
+def _spread(row: Row) -> str:
+    return "-" if row.ratio is None else f"{row.ratio_low:.2f} to {row.ratio_high:.2f}"
+
+
+def _rival(row: Row) -> str:
+    """The rival's label, without what it shares with the cell's own."""
+    if row.against is None:
+        return "-"
+    name = row.cell.partition(",")[0]
+    for shared in (f"{row.cell},", f"{row.cell} ", f"{name},"):
+        if row.against.startswith(shared):
+            return row.against.removeprefix(shared)
+    return row.against
 
 
 COLUMNS = (
@@ -55,8 +70,9 @@ COLUMNS = (
     Column("saved B/token", lambda row: optional(row.saved_bytes_per_token, ",.0f"), dropped=5),
     Column("peak MB", _peak, dropped=1),
     Column("floor", _percent, dropped=4),
-    Column("against", lambda row: row.against or "-", left=True),
+    Column("against", _rival, left=True),
     Column("times as fast", _ratio),
+    Column("quartiles", _spread, dropped=6),
 )
 
 

@@ -101,11 +101,18 @@ def time_cells(
 
 def _write(files: Files, rows: Sequence[Row], about: dict[str, Any]) -> None:
     if files.json:
-        write_whole(files.json, rows_as_json(rows, about).encode())
+        _put("--json", files.json, rows_as_json(rows, about).encode())
     if files.csv:
-        write_whole(files.csv, rows_as_csv(rows).encode())
+        _put("--csv", files.csv, rows_as_csv(rows).encode())
     if files.plot and rows:
-        write_whole(files.plot, as_picture(rows, files.plot.suffix.lower()[1:]))
+        _put("--plot", files.plot, as_picture(rows, files.plot.suffix.lower()[1:]))
+
+
+def _put(option: str, file: Path, content: bytes) -> None:
+    try:
+        write_whole(file, content)
+    except OSError as error:
+        raise UserError(f"{option} {file}: {error.strerror}") from error
 
 
 def _machine(environment: Environment) -> str:

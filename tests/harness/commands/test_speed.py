@@ -53,8 +53,9 @@ class Mine(RNN):
 
 
 @pytest.fixture(autouse=True)
-def one_place(workplace: Path, config_store) -> None:
-    """Files land in an empty folder."""
+def one_place(workplace: Path, config_store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files land in an empty folder, and the terminal has room for every column."""
+    monkeypatch.setenv("COLUMNS", "150")
 
 
 @pytest.fixture
@@ -231,6 +232,31 @@ def test_after_ctrl_c_what_is_there_is_saved(workplace: Path) -> None:
     assert [row["cell"] for row in found["rows"]] == ["rnn", "nn.RNN"]
     assert found["tables"] == {"timed": 1, "asked_for": 2}
     assert len((workplace / "found.csv").read_text().splitlines()) == 3
+
+
+def test_a_file_that_cannot_be_written_is_named_and_the_tables_are_there(capsys):
+    arguments = ["--cell", "rnn", "--measure", "step", "--csv", "/dev/full"]
+    assert main(["speed", *SMALL, *arguments]) == 2
+    shown = capsys.readouterr()
+    assert shown.err == "recurbench: --csv /dev/full: No space left on device\n"
+    assert "single step: B 3, I 4, H 8" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("label", "against"),
+    [
+        (["--cell", "lru"], ["by step", "kernel=reference", "gru,kernel=fused"]),
+        (["--cell", "lru,kernel=fused"], ["by step", "kernel=reference", "gru,kernel=fused"]),
+        (["--cell", "gru"], ["by step", "kernel=reference", "kernel=fused"]),
+    ],
+)
+def test_a_table_names_what_tells_a_rival_from_the_cell(capsys, label, against):
+    rivals = ["--against", "step", "--against", "reference", "--against", "gru,kernel=fused"]
+    assert main(["speed", *SMALL, *label, *rivals, "--measure", "train"]) == 0
+    lines = [
+        [part.strip() for part in line.split("│")] for line in capsys.readouterr().out.split("\n")
+    ]
+    assert [line[-4] for line in lines if len(line) > 5 and line[1] == label[1]] == against
 
 
 @pytest.mark.parametrize(
