@@ -34,7 +34,6 @@ def test_no_benchmark_goes_untried():
     assert set(SCRIPTS) == {
         "coverage", "first_step", "loader_cost", "many_records", "page_pictures",
         "published_rows", "reidentify", "starting", "training_step",
-        "starting", "training_step",
     }  # fmt: skip
 
 
