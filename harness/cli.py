@@ -15,8 +15,8 @@ from recurbench.harness.errors import UserError
 from recurbench.harness.results.plain import LINE, plain
 
 ORDER = (
-    "run", "status", "leaderboard", "runs", "show", "list", "check", "speed", "new", "generate",
-    "merge", "archive", "publish", "clean",
+    "run", "status", "leaderboard", "runs", "show", "list", "check", "probe", "speed", "new",
+    "generate", "merge", "archive", "publish", "clean",
 )  # fmt: skip
 """How the help lists them; others follow by name."""
 

@@ -133,8 +133,8 @@ class Environment(msgspec.Struct, kw_only=True, gc=False):
     kernel: str | None = None
     """How the cells ran, where they have a choice of kernels; no part of what a run is."""
 
-    devices: Count = 1
-    """Of the hardware, which share the rows of a batch."""
+    devices: Count | msgspec.UnsetType = msgspec.UNSET
+    """How many share the rows of a batch; left out where it is one."""
 
 
 class Failure(msgspec.Struct, kw_only=True, gc=False):

@@ -92,7 +92,7 @@ def run_of(record: Record, place: str) -> Run:
     """The part of a record that a board needs."""
     where = record.environment
     threads = "thread" if where.threads == 1 else "threads"
-    several = f"{where.devices} x " if where.devices > 1 else ""
+    several = "" if where.devices is msgspec.UNSET else f"{where.devices} x "
     setting = Setting(
         task=record.task["name"],
         track=record.track,

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from torch import nn
 
@@ -37,7 +38,7 @@ def describe_environment(
         git_commit=commit,
         git_dirty=dirty,
         kernel=kernel,
-        devices=trainer.devices,
+        devices=trainer.devices if trainer.devices > 1 else msgspec.UNSET,
     )
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
@@ -48,8 +49,9 @@ class Resumption(Callback):
     ) -> None:
         self.lease, self.every, self.keepers = lease, every, keepers
         self.file = lease.folder / PROGRESS
+        found = msgspec.to_builtins(environment)
         self._made_with = {
-            **{name: getattr(environment, name) for name in MUST_AGREE},
+            **{name: found.get(name) for name in MUST_AGREE},
             "source": source_digest(),  # a commit would not tell of edits
         }
         self._found = self._read()

@@ -31,7 +31,7 @@ WHOLE: dict[str, Any] = msgspec.to_builtins(_WHOLE)
 
 WHOLE["cell"] |= {"bias": True, "gains": [1.5, "a word"]}
 WHOLE["track"]["machine"] = {"hardware": "a processor", "threads": 1}
-WHOLE["environment"]["cuda"] = "12.8"
+WHOLE["environment"] |= {"cuda": "12.8", "devices": 2}
 
 
 def parts() -> dict[Path, list[inspect.Type]]:
