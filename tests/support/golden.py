@@ -36,6 +36,7 @@ SMALLER_TASKS = {
     "dyck": ["task.length=12", "task.depth=3"],
     "forecasting": ["task.window=5", "task.horizon=2"],
     "language": ["task.length=8", "task.dataset=file"],
+    "listops": ["task.length=8"],
     "memory_capacity": ["task.delays=3", "task.length=6"],
     "music": ["task.length=6"],
     "tagging": ["task.max_length=12"],

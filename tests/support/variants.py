@@ -57,6 +57,7 @@ TASKS: Variants = {
     "forecasting": [{"dataset": "lorenz"}, {"method": "recursive", "zero": "window"}],
     "induction": [{"length": 7, "alphabet": 3}],
     "language": [{"level": "word", "max_vocabulary": 500}],
+    "listops": [{"length": 7, "depth": 3, "args": 3}],
     "memory_capacity": [{"delays": 3}, {"delays": 3, "length": 4}],
     "modular_arithmetic": [{"modulus": 3, "length": 5}],
     "sentiment": [{"clauses": 2}],

@@ -17,7 +17,7 @@ from recurbench.harness.run.module import SequenceModule
 CELLS = sorted(registry().plugins["cell"])
 TASKS = sorted(registry().plugins["task"])
 SHARED = {
-    "associative_recall", "copying", "cycle_navigation", "modular_arithmetic", "parity",
+    "associative_recall", "copying", "cycle_navigation", "listops", "modular_arithmetic", "parity",
     "transduction", "variable_length", "word_problem",
 }  # fmt: skip
 """Tasks of which it is known how many sequences of test training draws too."""

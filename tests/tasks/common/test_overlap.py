@@ -11,6 +11,7 @@ from recurbench.tasks.base import Batch
 from recurbench.tasks.common.counting import expected_overlap
 from recurbench.tasks.copying import Copying
 from recurbench.tasks.cycle_navigation import CycleNavigation
+from recurbench.tasks.listops.task import ListOps
 from recurbench.tasks.modular_arithmetic import ModularArithmetic
 from recurbench.tasks.parity import Parity
 from recurbench.tasks.transduction.task import Transduction
@@ -36,6 +37,7 @@ def inputs(batch: Batch) -> list[bytes]:
         (Parity, {"length": 20}),
         (CycleNavigation, {"length": 12}),
         (ModularArithmetic, {"modulus": 3, "length": 9}),
+        (ListOps, {"length": 6}),
         (WordProblem, {"group": "S3", "length": 5}),
         (Transduction, {"length": 9, "alphabet": 3}),
         (Transduction, {"rule": "addition", "length": 15}),
