@@ -39,6 +39,8 @@ SMALLER_TASKS = {
     "listops": ["task.length=8"],
     "memory_capacity": ["task.delays=3", "task.length=6"],
     "music": ["task.length=6"],
+    "repeat_previous": ["task.delay=3", "task.length=6"],
+    "t_maze": ["task.corridor=4"],
     "tagging": ["task.max_length=12"],
     "transduction": ["task.length=6"],
     "translation": [],

@@ -60,7 +60,9 @@ TASKS: Variants = {
     "listops": [{"length": 7, "depth": 3, "args": 3}],
     "memory_capacity": [{"delays": 3}, {"delays": 3, "length": 4}],
     "modular_arithmetic": [{"modulus": 3, "length": 5}],
+    "repeat_previous": [{"delay": 4, "length": 9, "alphabet": 3}],
     "sentiment": [{"clauses": 2}],
+    "t_maze": [{"corridor": 3}],
     "transduction": [
         {"rule": "odds_first", "alphabet": 2},
         {"rule": "sort", "length": 7},

@@ -18,7 +18,7 @@ CELLS = sorted(registry().plugins["cell"])
 TASKS = sorted(registry().plugins["task"])
 SHARED = {
     "associative_recall", "copying", "cycle_navigation", "listops", "modular_arithmetic", "parity",
-    "transduction", "variable_length", "word_problem",
+    "repeat_previous", "transduction", "variable_length", "word_problem",
 }  # fmt: skip
 """Tasks of which it is known how many sequences of test training draws too."""
 

@@ -14,6 +14,7 @@ from recurbench.tasks.cycle_navigation import CycleNavigation
 from recurbench.tasks.listops.task import ListOps
 from recurbench.tasks.modular_arithmetic import ModularArithmetic
 from recurbench.tasks.parity import Parity
+from recurbench.tasks.repeat_previous import RepeatPrevious
 from recurbench.tasks.transduction.task import Transduction
 from recurbench.tasks.variable_length.task import VariableLength
 from recurbench.tasks.word_problem import WordProblem
@@ -39,6 +40,7 @@ def inputs(batch: Batch) -> list[bytes]:
         (ModularArithmetic, {"modulus": 3, "length": 9}),
         (ListOps, {"length": 6}),
         (WordProblem, {"group": "S3", "length": 5}),
+        (RepeatPrevious, {"delay": 2, "length": 5}),
         (Transduction, {"length": 9, "alphabet": 3}),
         (Transduction, {"rule": "addition", "length": 15}),
         (VariableLength, {"rule": "parity", "max_length": 20}),
