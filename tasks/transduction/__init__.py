@@ -1,4 +1,4 @@
-"""Strings turned into other strings by a rule: reversed, odd places first, sorted, or added."""
+"""Strings turned into other strings by a rule: reversed, sorted, added, left on a stack."""
 
 from recurbench.tasks.transduction.task import Transduction
 

@@ -52,9 +52,12 @@ class Rule(ABC):
         """How many symbols an answer is expected to have."""
         return length
 
-    def strings(self, length: int) -> int:
-        """Different strings of a length, all equally likely."""
-        return int(self.alphabet**length)
+    def chances(self, length: int) -> list[tuple[float, float]]:
+        """Groups of equally likely strings of a length: the share of all draws, and of each string.
+
+        One group where nothing else is said.
+        """
+        return [(1.0, 1 / self.alphabet**length)]
 
 
 class Reordering(Rule):
@@ -192,9 +195,9 @@ class Addition(Rule):
         """The mean over all places of the plus."""
         return sum(longer + 1 for longer, _ in self._splits(length)) / (length - 2)
 
-    def strings(self, length: int) -> int:
-        """Places of the plus, times the bits."""
-        return int((length - 2) * 2 ** (length - 1))
+    def chances(self, length: int) -> list[tuple[float, float]]:
+        """By the places of the plus, times the bits."""
+        return [(1.0, 1 / ((length - 2) * 2 ** (length - 1)))]
 
     def _ones(self, strings: Tensor, lengths: Tensor) -> Tensor:
         """How many ones `(B, L)` the two numbers have at each bit."""

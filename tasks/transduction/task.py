@@ -1,5 +1,6 @@
 """The transduction task: read a string, then write the one that a rule makes of it."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Literal
@@ -20,15 +21,16 @@ from recurbench.tasks.base import (
     valid_steps,
 )
 from recurbench.tasks.common.classification import Classification
-from recurbench.tasks.common.counting import expected_overlap
 from recurbench.tasks.common.sequences import Sequences, pack
 from recurbench.tasks.common.synthetic import Synthetic
 from recurbench.tasks.transduction.rules import Addition, OddsFirst, Reverse, Rule, Sort
+from recurbench.tasks.transduction.stack import Stack
 
-RuleName = Literal["reverse", "odds_first", "sort", "addition"]
+RuleName = Literal["reverse", "stack", "odds_first", "sort", "addition"]
 
 OF_SYMBOLS: dict[str, Callable[[int], Rule]] = {
     "reverse": Reverse,
+    "stack": Stack,
     "odds_first": OddsFirst,
     "sort": Sort,
 }
@@ -56,12 +58,24 @@ class Transduction(Classification, Synthetic):
         >>> targets.data[-4:].tolist()
         [3, 1, 0, 2]
 
+    `rule=stack`, the paper's stack manipulation, is so too. It shows a stack from its bottom up and
+    then actions, and writes what is left from the top down, with an end. A pop of an empty stack
+    has no effect. Here ^ pops, and +3 pushes a 3:
+
+        input    2 0 1 ^ ^ +3 > _ _ _
+        target   . . . . .  . . 3 2 |
+
+        >>> string, length = torch.tensor([[2, 0, 1, 8, 8, 9 + 3]]), torch.tensor([6])
+        >>> Transduction(rule="stack").layout(string, length).targets.data[-3:].tolist()  # 5 ends
+        [3, 2, 5]
+
     The others are context-sensitive: they need a tape. `rule=odds_first` writes the symbols at odd
     places, counted from 1, then those at even ones. The paper's code begins with the even ones.
 
         input    2 0 1 3 > _ _ _ _
         target   . . . . . 2 1 0 3
 
+        >>> string, length = torch.tensor([[2, 0, 1, 3]]), torch.tensor([4])
         >>> Transduction(rule="odds_first").layout(string, length).targets.data[-4:].tolist()
         [2, 1, 0, 3]
 
@@ -85,17 +99,19 @@ class Transduction(Classification, Synthetic):
         >>> Transduction(rule="addition").layout(string, length).targets.data[-4:].tolist()
         [0, 0, 0, 1]
 
-    Symbols, bits and places of the plus are uniform; the paper draws no number 0, fills up the sum
-    and ends it with a symbol. It shows no marker, and has two symbols, five to sort. Training has
-    strings of 1 to `length` tokens (3 at least, to add), all lengths alike, where the paper gives
-    all strings of a batch one length. Further test splits, `length_<n>` for two and four times
-    `length`, have strings of more than n / 2 and at most n tokens: longer than any before. Short
-    strings are few: of those in test, 22 % are to be expected among the 32,000 of a default run,
-    40 % with `rule=addition`.
+    Symbols, bits, places of the plus and sizes of the stack are uniform, and a third of the actions
+    pop; the paper draws no number 0, and fills up the sum and the stack with the symbol that ends
+    them. It shows no marker, and has two symbols, five to sort. Training has strings of 1 to
+    `length` tokens (3 at least, to add), all lengths alike, where the paper gives all strings of a
+    batch one length. Further test splits, `length_<n>` for two and four times `length`, have
+    strings of more than n / 2 and at most n tokens: longer than any before. Short strings are few:
+    of those in test, 22 % are to be expected among the 32,000 of a default run, 40 % with
+    `rule=addition` and 18 % with `rule=stack`.
 
     Beside chance stand those who know less: `bag` the symbols without their order, where order is
-    all; `clock` the length and the place without the symbols, to sort and to add; `no_carry` adds
-    each two bits without what is carried over.
+    all; `height` how many symbols are left on the stack, and not which; `clock` the length and the
+    place without the symbols, to sort and to add; `no_carry` adds each two bits without what is
+    carried over.
 
     Args:
         rule: what is written.
@@ -130,7 +146,7 @@ class Transduction(Classification, Synthetic):
         self.blank, self.go = self.rule.alphabet, self.rule.alphabet + 1
 
     def describe(self) -> TaskSpec:
-        """Symbols, blank, marker and plus in; symbols out."""
+        """Symbols, blank, marker, plus or actions in; symbols out."""
         return TaskSpec(self.rule.tokens, tokens=True, output_size=self.rule.alphabet, scope="step")
 
     def draw(self, rows: int, size: int, source: torch.Generator) -> Batch:
@@ -166,8 +182,14 @@ class Transduction(Classification, Synthetic):
         return {"chance": 1 / self.rule.alphabet, **naive, "optimal": 1.0}
 
     def overlap(self, sequences: int) -> float:
-        """By the number of strings of each length."""
-        return expected_overlap(sequences, [*map(self.rule.strings, self._lengths(self.length))])
+        """By the chance of each string: it is among N with 1 - (1 - p)^N."""
+        lengths = self._lengths(self.length)
+        groups = [group for length in lengths for group in self.rule.chances(length)]
+        seen = [
+            share * -math.expm1(sequences * math.log1p(-chance / len(lengths)))
+            for share, chance in groups
+        ]
+        return sum(seen) / len(lengths)
 
     def predictors(self) -> dict[str, Predictor]:
         """Each symbol in turn; what those say who know less; the targets."""

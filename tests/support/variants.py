@@ -64,6 +64,7 @@ TASKS: Variants = {
     "sentiment": [{"clauses": 2}],
     "t_maze": [{"corridor": 3}],
     "transduction": [
+        {"rule": "stack", "length": 7},
         {"rule": "odds_first", "alphabet": 2},
         {"rule": "sort", "length": 7},
         {"rule": "addition", "eval_sequences": 300},

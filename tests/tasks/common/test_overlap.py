@@ -43,6 +43,7 @@ def inputs(batch: Batch) -> list[bytes]:
         (RepeatPrevious, {"delay": 2, "length": 5}),
         (Transduction, {"length": 9, "alphabet": 3}),
         (Transduction, {"rule": "addition", "length": 15}),
+        (Transduction, {"rule": "stack", "length": 8, "alphabet": 3}),
         (VariableLength, {"rule": "parity", "max_length": 20}),
         (VariableLength, {"alphabet": 3, "min_length": 1, "max_length": 9}),
     ],

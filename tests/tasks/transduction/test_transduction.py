@@ -13,6 +13,7 @@ from recurbench.tasks.transduction.task import Transduction
 
 KNOBS = [
     {"rule": "reverse", "length": 7},
+    {"rule": "stack", "length": 6, "alphabet": 3},
     {"rule": "odds_first", "length": 6, "alphabet": 2},
     {"rule": "sort", "length": 5, "alphabet": 3},
     {"rule": "addition", "length": 9},
@@ -61,6 +62,14 @@ def test_what_the_rule_makes_of_a_string_is_due_at_the_blanks_after_the_marker(k
                 assert due == string[::2] + string[1::2]
             case "sort":
                 assert due == sorted(string)
+            case "stack":
+                left: list[int] = []
+                for token in string:
+                    if token == task.rule.pop:
+                        left = left[:-1]
+                    else:
+                        left.append(token - task.rule.push if token >= task.rule.push else token)
+                assert due == [*left[::-1], task.rule.end]
             case "addition":
                 plus = string.index(Addition.PLUS)
                 one, other = string[:plus], string[plus + 1 :]
@@ -103,6 +112,10 @@ def test_references_of_short_strings_are_those_of_paper_and_pencil():
     clock = Transduction(rule="sort", length=2, alphabet=2).references()["clock"]
     assert clock == pytest.approx((0.5 + 0.75 + 0.75) / 3)
     # Two bits: the last carry is 1 if both are.
+    # One symbol, or two tokens: two symbols, or a symbol that a third of the actions pop.
+    height = Transduction(rule="stack", length=2, alphabet=2).references()["height"]
+    mean = (1 + (2 + (0 + 2 * 2) / 3) / 2) / 2
+    assert height == pytest.approx((1 + mean / 2) / (1 + mean))
     assert Transduction(rule="addition", length=3).references() == pytest.approx(
         {"chance": 0.5, "clock": (0.5 + 0.75) / 2, "no_carry": (1 + 0.75) / 2, "optimal": 1}
     )
@@ -115,20 +128,23 @@ def test_rules_see_the_same_strings():
 
 
 def test_the_examples_in_the_docstring_hold():
-    assert doctest.testmod(recurbench.tasks.transduction.task) == (0, 9)
+    assert doctest.testmod(recurbench.tasks.transduction.task) == (0, 12)
 
 
 @pytest.mark.parametrize(
     ("knobs", "message"),
     [
-        ({"rule": "copy"}, "rule must be one of reverse, odds_first, sort, addition, not copy"),
+        (
+            {"rule": "copy"},
+            "rule must be one of reverse, stack, odds_first, sort, addition, not copy",
+        ),
         ({"length": 0}, "length must be at least 1, not 0"),
         ({"rule": "addition", "length": 2}, "length must be at least 3 for addition, not 2"),
         ({"alphabet": 1}, "alphabet must be at least 2, not 1"),
         (
             {"rule": "addition", "alphabet": 3},
-            "alphabet=3 has no effect with rule=addition; it goes with rule=reverse or odds_first "
-            "or sort",
+            "alphabet=3 has no effect with rule=addition; it goes with rule=reverse or stack or "
+            "odds_first or sort",
         ),
         ({"eval_sequences": 0}, "eval_sequences must be at least 1, not 0"),
     ],
