@@ -46,6 +46,7 @@ CELLS: Variants = {
 TASKS: Variants = {
     "associative_recall": [{"pairs": 2, "gap": 1}],
     "adding": [{"markers": "anywhere", "train_sequences": 600}],
+    "compression": [{"symbols": 3, "gap": 1}],
     "copying": [
         {"score": "every", "eval_sequences": 300},
         {"symbols": 3, "delay": 1},
@@ -58,6 +59,10 @@ TASKS: Variants = {
     "induction": [{"length": 7, "alphabet": 3}],
     "language": [{"level": "word", "max_vocabulary": 500}],
     "listops": [{"length": 7, "depth": 3, "args": 3}],
+    "memorization": [
+        {"key_length": 1, "queries": 5},
+        {"alphabet": 3, "key_length": 2, "values": 4},
+    ],
     "memory_capacity": [{"delays": 3}, {"delays": 3, "length": 4}],
     "modular_arithmetic": [{"modulus": 3, "length": 5}],
     "repeat_previous": [{"delay": 4, "length": 9, "alphabet": 3}],

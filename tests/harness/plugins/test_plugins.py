@@ -15,8 +15,9 @@ BUILT_IN_CELLS = {"attention_gru", "gru", "lstm", "rnn", "torch_gru", "torch_lst
 
 
 BUILT_IN_TASKS = {
-    "adding", "associative_recall", "copying", "cycle_navigation", "digits", "dyck", "forecasting",
-    "induction", "language", "listops", "memory_capacity", "modular_arithmetic", "music", "parity",
+    "adding", "associative_recall", "compression", "copying", "cycle_navigation", "digits", "dyck",
+    "forecasting", "induction", "language", "listops", "memorization", "memory_capacity",
+    "modular_arithmetic", "music", "parity",
     "repeat_previous", "selective_copying", "sentiment", "t_maze", "tagging", "transduction",
     "translation", "variable_length", "word_problem",
 }  # fmt: skip

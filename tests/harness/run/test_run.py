@@ -17,8 +17,9 @@ from recurbench.harness.run.module import SequenceModule
 CELLS = sorted(registry().plugins["cell"])
 TASKS = sorted(registry().plugins["task"])
 SHARED = {
-    "associative_recall", "copying", "cycle_navigation", "listops", "modular_arithmetic", "parity",
-    "repeat_previous", "transduction", "variable_length", "word_problem",
+    "associative_recall", "compression", "copying", "cycle_navigation", "listops", "memorization",
+    "modular_arithmetic", "parity", "repeat_previous", "transduction", "variable_length",
+    "word_problem",
 }  # fmt: skip
 """Tasks of which it is known how many sequences of test training draws too."""
 

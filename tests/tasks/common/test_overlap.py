@@ -9,9 +9,11 @@ from recurbench.tasks.adding import Adding
 from recurbench.tasks.associative_recall import AssociativeRecall
 from recurbench.tasks.base import Batch
 from recurbench.tasks.common.counting import expected_overlap
+from recurbench.tasks.compression import Compression
 from recurbench.tasks.copying import Copying
 from recurbench.tasks.cycle_navigation import CycleNavigation
 from recurbench.tasks.listops.task import ListOps
+from recurbench.tasks.memorization import Memorization
 from recurbench.tasks.modular_arithmetic import ModularArithmetic
 from recurbench.tasks.parity import Parity
 from recurbench.tasks.repeat_previous import RepeatPrevious
@@ -35,6 +37,8 @@ def inputs(batch: Batch) -> list[bytes]:
         (Copying, {"symbols": 4}),
         (Copying, {"symbols": 2, "train_sequences": 70, "layout": "bai"}),
         (AssociativeRecall, {"pairs": 2, "gap": 3, "values": 3}),
+        (Compression, {"symbols": 4, "alphabet": 3}),
+        (Memorization, {"alphabet": 3, "key_length": 2, "queries": 4}),
         (Parity, {"length": 20}),
         (CycleNavigation, {"length": 12}),
         (ModularArithmetic, {"modulus": 3, "length": 9}),
