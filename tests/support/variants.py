@@ -44,7 +44,7 @@ CELLS: Variants = {
 }
 
 TASKS: Variants = {
-    "associative_recall": [{"pairs": 2, "gap": 1}],
+    "associative_recall": [{"pairs": 2, "gap": 1}, {"noise": 5, "key_length": 2}],
     "adding": [{"markers": "anywhere", "train_sequences": 600}],
     "compression": [{"symbols": 3, "gap": 1}],
     "copying": [

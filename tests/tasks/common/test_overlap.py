@@ -37,6 +37,7 @@ def inputs(batch: Batch) -> list[bytes]:
         (Copying, {"symbols": 4}),
         (Copying, {"symbols": 2, "train_sequences": 70, "layout": "bai"}),
         (AssociativeRecall, {"pairs": 2, "gap": 3, "values": 3}),
+        (AssociativeRecall, {"pairs": 1, "gap": 1, "keys": 2, "noise": 1, "key_length": 2}),
         (Compression, {"symbols": 4, "alphabet": 3}),
         (Memorization, {"alphabet": 3, "key_length": 2, "queries": 4}),
         (Parity, {"length": 20}),
