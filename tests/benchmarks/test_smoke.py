@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -32,7 +33,7 @@ def load(monkeypatch: pytest.MonkeyPatch):
 
 def test_no_benchmark_goes_untried():
     assert set(SCRIPTS) == {
-        "coverage", "first_step", "loader_cost", "many_records", "page_pictures",
+        "coverage", "first_step", "gpu", "loader_cost", "many_records", "page_pictures",
         "published_rows", "reidentify", "starting", "training_step",
     }  # fmt: skip
 
@@ -48,6 +49,26 @@ def test_a_run_ends_at_its_first_step(load, tmp_path):
     small = ["task.eval_sequences=20", "cell.hidden_size=8", f"results_dir={tmp_path}"]
     assert script.seconds(script.RUN, "run", "logger=none", *small) > 0
     assert not list((tmp_path / "runs").rglob("*.json"))
+
+
+def test_what_needs_a_gpu_writes_its_table_into_the_page(load, monkeypatch, tmp_path):
+    """Its own program is tried on the CPU."""
+    module = load("gpu")
+    written = module.PAGE.read_text()
+    assert written.count(module.BEGIN) == written.count(module.END) == 1
+    page = tmp_path / "speed.md"
+    page.write_text(f"before\n{module.BEGIN}\nnothing\n{module.END}\nafter\n")
+    monkeypatch.setattr(module, "PAGE", page)
+    tiny = ["--shape", "5,2,4,4", "--rounds", "2", "--device", "cpu"]
+    assert module.main([*tiny, "--cell", "gru", "--cell", "mgu"]) == 0
+    text = page.read_text()
+    assert text.startswith(f"before\n{module.BEGIN}\nMedians of 2 rounds on ")
+    assert text.endswith(f"{module.END}\nafter\n")
+    assert re.search(r"\| `gru` \| [0-9.]+ \([0-9.]+\) \|", text)
+    assert text.count("\n| `") == 3  # nn.GRU itself too
+    monkeypatch.setattr(module.torch.cuda, "is_available", lambda: False)
+    assert module.main([]) == 1
+    assert page.read_text() == text
 
 
 def test_a_loaders_cost_is_a_line_of_the_table(load, config_store, capsys):
