@@ -1,34 +1,40 @@
 """Composes the jobs of a command line before any runs, and turns Hydra's errors into one line."""
 
 import warnings
+from collections.abc import Collection
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from hydra import compose
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from recurbench.harness.config.complaints import Presets, follow_interpolations, missing_extra
+from recurbench.harness.config.complaints import Presets, follow_interpolations
+from recurbench.harness.config.groups import (
+    check_choices,
+    check_groups,
+    check_keys,
+    group_of,
+    parse,
+)
 from recurbench.harness.config.overrides import (
     adds,
     choices,
-    is_open,
     require_one_limit,
     search_paths,
 )
 from recurbench.harness.config.schema import OURS, Source, opened
 from recurbench.harness.config.shared import COMPOSING, Composer, name_study, without_hydra
 from recurbench.harness.console import say
-from recurbench.harness.errors import UserError, first_words, nearest
-from recurbench.harness.plugins.registry import registry
+from recurbench.harness.errors import UserError, first_words
+
+KINDS = ("cell", "task")
+"""The groups whose choices bring knobs of their own."""
 
 MANY = 500
 """So many jobs take some seconds to compose."""
@@ -66,7 +72,7 @@ def compose_jobs(
         _refuse_sweeps_of_sweeps(parsed, source)
         params = whole.hydra.sweeper.params or {}
         parsed = parse([f"{key}={value}" for key, value in params.items()]) + parsed
-        _check_groups(parsed, source)
+        check_groups(parsed, source)
         jobs = _split(parsed)
         if len(jobs) > MANY:
             say(f"checking {len(jobs)} runs before the first one starts")
@@ -113,15 +119,43 @@ def compose_shared(
     """
     parsed = parse(overrides)
     source = replace(source, folders=_folders(parsed, source))
-    _check_groups(parsed, source)
-    fixed = [str(o.input_line) for o in parsed if not o.is_sweep_override()]
-    whole = _compose(fixed, source, with_hydra=True)
+    check_groups(parsed, source)
+    whole = _compose_fixed(parsed, source)
     if whole.hydra.job.chdir:
         raise UserError(
             "hydra.job.chdir=true: results, files and plugins are named from the folder that "
             "the command starts in; leave it false"
         )
     return source, parsed, whole
+
+
+def _compose_fixed(overrides: list[Override], source: Source) -> DictConfig:
+    """What the overrides with one value make, but for knobs of plugins that are swept over.
+
+    The default plugin may not have such a knob, and each job will say it if its own has not.
+    """
+    fixed = [o for o in overrides if not o.is_sweep_override()]
+    swept = {o.get_key_element() for o in overrides if o.is_sweep_override()} & set(KINDS)
+
+    def composed(left_out: Collection[str]) -> DictConfig:
+        kept = [o for o in fixed if _section_of(o) not in left_out]
+        return _compose([str(o.input_line) for o in kept], source, with_hydra=True)
+
+    try:
+        return composed(swept)
+    except UserError:
+        if not {_section_of(o) for o in fixed} & set(KINDS):
+            raise
+        whole = composed(KINDS)  # an experiment may be what sweeps
+        if not set(whole.hydra.sweeper.params or ()) & set(KINDS):
+            raise
+        return whole
+
+
+def _section_of(override: Override) -> str | None:
+    """The section whose option an override sets; None if it chooses the section itself."""
+    section, dot, _ = override.get_key_element().lstrip("+~").partition(".")
+    return section if dot else None
 
 
 def _require_single_values(overrides: list[Override]) -> None:
@@ -134,7 +168,7 @@ def _refuse_sweeps_of_sweeps(overrides: list[Override], source: Source) -> None:
     """Refuses several experiments of which one sweeps over what Hydra would drop in silence."""
     fixed = [str(o.input_line) for o in overrides if not o.is_sweep_override()]
     given = {o.get_key_element() for o in overrides}
-    several = [o for o in overrides if _group_of(o) == "experiment" and o.is_sweep_override()]
+    several = [o for o in overrides if group_of(o) == "experiment" and o.is_sweep_override()]
     for override, choice in ((o, choice) for o in several for choice in choices(o)):
         chosen = _compose([*fixed, f"experiment={choice}"], source, with_hydra=True)
         dropped = (OmegaConf.select(chosen, "hydra.sweeper.params") or {}).keys() - given
@@ -159,59 +193,6 @@ def options_of(group: str) -> list[str]:
         return options
 
 
-def parse(overrides: list[str]) -> list[Override]:
-    """Overrides as Hydra reads them; it must be open.
-
-    Raises:
-        UserError: one cannot be read.
-    """
-    try:
-        loader = GlobalHydra.instance().config_loader()
-        return OverridesParser.create(loader).parse_overrides(overrides)
-    except HydraException as error:
-        raise UserError(f"cannot read the override: {first_words(error)}") from error
-
-
-def _check_groups(overrides: list[Override], source: Source) -> None:
-    """Refuses to choose several from a config group, and a sweep over what it does not have."""
-    for override in overrides:
-        group = _group_of(override)
-        if group is None:
-            continue
-        value = override.value()
-        several = isinstance(value, list) and group != "logger"
-        if several or value is None or override.is_delete() or "@" in override.get_key_element():
-            raise UserError(f"{override.input_line}: choose one, as in {group}=NAME")
-    _check_choices(overrides, [o for o in overrides if o.is_sweep_override()], source)
-
-
-def _check_choices(overrides: list[Override], chosen: list[Override], source: Source) -> None:
-    """Refuses a choice that a config group does not have.
-
-    One that is not swept over is left to `compose`, and comes here only to say what is wrong:
-    Hydra takes long to list a group.
-    """
-    loader = GlobalHydra.instance().config_loader()
-    for override in chosen:
-        group = _group_of(override)
-        if group is None:
-            continue
-        paths = search_paths(overrides)
-        options = loader.get_group_options(group, config_name=source.name, overrides=paths)
-        for choice in choices(override):
-            if choice not in options:
-                hint = missing_extra(group, choice) or nearest(choice, options)
-                raise UserError(f"{group}={choice}{hint}{_broken(group, choice)}")
-
-
-def _broken(kind: str, name: str) -> str:
-    """Says so when the wanted plugin is there but could not be imported."""
-    for plugin in registry().broken:
-        if kind in plugin.kind.split("/") and name in plugin.origin:
-            return f"; {plugin.origin} could not be used: {plugin.error}"
-    return ""
-
-
 def _compose(overrides: list[str], source: Source, with_hydra: bool = False) -> DictConfig:
     """Composes one job; an error becomes one line about what caused it."""
     try:
@@ -221,19 +202,19 @@ def _compose(overrides: list[str], source: Source, with_hydra: bool = False) -> 
         parsed = parse(overrides)
         require_one_limit(parsed)
         if any(adds(override) for override in parsed):
-            _check_keys(overrides, source)  # `+` would add an option that nothing reads
+            check_keys(overrides, source)  # `+` would add an option that nothing reads
         if source.folders:
             follow_interpolations(composed)
         return composed
     except COMPOSING as error:
         parsed = parse(overrides)
         chosen = [
-            f"{group}/{name}" for o in parsed if (group := _group_of(o)) for name in choices(o)
+            f"{group}/{name}" for o in parsed if (group := group_of(o)) for name in choices(o)
         ]
         presets = Presets(source.folders, [source.name, *chosen])
         try:
-            _check_choices(parsed, parsed, source)
-            _check_keys(overrides, source)
+            check_choices(parsed, parsed, source)
+            check_keys(overrides, source)
         except COMPOSING as another:  # the primary configuration itself cannot be read
             raise UserError(presets.complaint(another)) from another
         raise UserError(presets.complaint(error)) from error
@@ -259,44 +240,3 @@ def _folders(overrides: list[Override], source: Source) -> tuple[Path, ...]:
         if not place.available():
             raise UserError(f"hydra.searchpath: no such folder: {place.path}")
     return tuple(Path(place.path) for place in places if place.scheme() == "file")
-
-
-def _check_keys(overrides: list[str], source: Source) -> None:
-    """Refuses a key that the chosen groups do not have."""
-    parsed = parse(overrides)
-    chosen = [str(o.input_line) for o in parsed if _group_of(o)]
-    try:
-        composed = compose(source.name, [*search_paths(parsed), *chosen], return_hydra_config=True)
-    except COMPOSING:
-        return  # the choices themselves do not go together; Hydra says why
-    for override in parsed:
-        if _group_of(override) or (adds(override) and is_open(override)):
-            continue
-        node: Any = composed
-        parts = override.get_key_element().lstrip("+~").split(".")
-        for depth, part in enumerate(parts):
-            if not isinstance(node, DictConfig):
-                break
-            if part not in node:
-                section = ".".join(parts[:depth]) or "the configuration"
-                name = f" ({node.name})" if depth and node.get("name") else ""
-                raise UserError(
-                    f"{override.input_line}: {section}{name} has no option {part}"
-                    f"{nearest(part, map(str, node))}"
-                )
-            node = OmegaConf.select(node, part)
-
-
-def _group_of(override: Override) -> str | None:
-    """The config group that an override chooses from, if it does."""
-    group = override.get_key_element().lstrip("+~").partition("@")[0]
-    if "." in group:  # the key of an option
-        return None
-    parent, _, name = group.rpartition("/")
-    return group if name in _groups_in(GlobalHydra.instance().config_loader(), parent) else None
-
-
-@lru_cache(maxsize=4)
-def _groups_in(loader: ConfigLoader, parent: str) -> list[str]:
-    """The names of the groups below one, which Hydra takes long to list."""
-    return loader.list_groups(parent)

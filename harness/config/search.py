@@ -8,7 +8,8 @@ from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from recurbench.harness.config.compose import compose_shared, parse
+from recurbench.harness.config.compose import compose_shared
+from recurbench.harness.config.groups import parse
 from recurbench.harness.config.schema import OURS, Source, node_of, opened
 from recurbench.harness.errors import UserError, first_words
 from recurbench.limits import complaint
