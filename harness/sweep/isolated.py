@@ -2,8 +2,10 @@
 
 import os
 import signal
+import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -59,7 +61,8 @@ class IsolatedRun:
             target=run_here,
             args=(asdict(config), environment, os.getcwd(), log, share, telling, lifeline),
         )
-        self._process.start()
+        with _main_left_out():
+            self._process.start()
         telling.close()
         lifeline.close()
 
@@ -159,6 +162,23 @@ class IsolatedRun:
         place = ResultsFolder(Path(config.results_dir)).unfinished(record.run_id)
         clear(place, keep_progress=status == "killed")
         return outcome
+
+
+@contextmanager
+def _main_left_out() -> Iterator[None]:
+    """Keeps a new process from importing the program that sweeps, which would sweep again.
+
+    A run needs nothing of it, and a script may have no `if __name__ == "__main__"`.
+    """
+    main = sys.modules["__main__"]
+    file, spec = vars(main).pop("__file__", None), main.__spec__
+    main.__spec__ = None
+    try:
+        yield
+    finally:
+        main.__spec__ = spec
+        if file is not None:
+            main.__file__ = file
 
 
 def _killings() -> int:

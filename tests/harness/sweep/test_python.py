@@ -1,5 +1,7 @@
 """Runs and sweeps from a program, as the command makes them."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,3 +74,23 @@ def test_what_cannot_work_is_an_error_and_no_exit(call, words, said, read_record
     with pytest.raises(UserError, match=said):
         list(call(*words, "logger=none"))
     assert read_records() == []
+
+
+def test_a_script_sweeps_without_a_guard_and_is_not_started_again(workplace: Path) -> None:
+    script = workplace / "script.py"
+    script.write_text(
+        "import recurbench\n"
+        "print('begins')\n"
+        f"for record in recurbench.sweep('cell=rnn,gru', *{BRIEF}):\n"
+        "    print(record.cell['name'], record.status)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=120, cwd=workplace
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines.count("begins") == 1
+    assert {"rnn completed", "gru completed"} <= set(lines)
+    logs = [file.read_text() for file in workplace.rglob("logs/*.log")]
+    assert len(logs) == 2
+    assert not any("begins" in log for log in logs)
