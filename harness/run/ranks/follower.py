@@ -4,9 +4,11 @@ It takes its rows of every batch and gives their gradients; weights come from th
 each step, so that the optimizer, the schedule, evaluations and checkpoints are that one's alone.
 """
 
+import os
 import pickle
 import signal
 import sys
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +58,8 @@ def main() -> None:
         number
     ) in SIGNALS:  # Ctrl-C reaches all; the first process ends the others once it has saved
         signal.signal(number, signal.SIG_IGN)
-    errand: Errand = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - from our own process
+    errand: Errand = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own process
+    threading.Thread(target=_end_with_the_first, daemon=True).start()
     store = TCPStore("127.0.0.1", errand.port)
     try:
         follow(errand, store)
@@ -65,6 +68,12 @@ def main() -> None:
     except Exception as error:
         store.set(FAILED.format(errand.rank), first_line(error))
         raise
+
+
+def _end_with_the_first() -> None:
+    """Ends this process when the first one does, wherever it waits for it."""
+    sys.stdin.buffer.read()
+    os._exit(1)
 
 
 def follow(errand: Errand, store: Store) -> None:

@@ -48,6 +48,7 @@ def other_ranks(config: Config, device: torch.device, position: int) -> Iterator
         for process in others:  # what they have is here too
             process.kill()
             process.wait()
+            process.communicate()  # closes its input
 
 
 def _start(errand: Errand) -> subprocess.Popen[bytes]:
@@ -56,7 +57,7 @@ def _start(errand: Errand) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 - our own module
     assert process.stdin is not None
     process.stdin.write(pickle.dumps(errand))
-    process.stdin.close()
+    process.stdin.flush()  # and stays open: it ends with us, and the other process with it
     return process
 
 

@@ -4,6 +4,7 @@ Legend: N positions that a loss sees, O width of a prediction.
 """
 
 import io
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import IntEnum
@@ -20,6 +21,9 @@ from torch.distributed import (  # type: ignore[attr-defined] # torch exports th
 
 PATIENCE = timedelta(days=30)
 """The others wait while the first process evaluates, however long; if it dies they notice."""
+
+
+ASK_SECONDS = 1e-4
 
 
 class LostRankError(RuntimeError):
@@ -129,7 +133,10 @@ class Link:
 
 
 def _wait(work: Any) -> None:
+    """Waits for all others; not by `wait` alone, in which no Ctrl-C would be heard."""
     try:
+        while not work.is_completed():
+            time.sleep(ASK_SECONDS)
         work.wait()
     except RuntimeError as error:
         raise LostRankError(str(error)) from error

@@ -1,5 +1,9 @@
 """A run on several devices trains on the same batches, and ends as it does on one."""
 
+import pickle
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
@@ -13,6 +17,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from recurbench.harness.cli import main
 from recurbench.harness.run.execute import execute
+from recurbench.harness.run.ranks.follower import Errand
 from recurbench.harness.run.ranks.link import Link
 from recurbench.harness.run.ranks.rows import join_states, rows_of, split_batch, split_states
 from recurbench.harness.run.ranks.share import joint_loss
@@ -195,3 +200,29 @@ def test_several_devices_are_of_a_single_run(
     assert "trainer.devices=2 is of a single run, without -m" in capsys.readouterr().err
     assert main(["run", *SMALL, "trainer.devices=6"]) == 2
     assert "a batch has 5 rows" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", [1.0, 4.0])
+def test_the_others_end_with_a_first_process_that_is_killed(
+    seconds: float, workplace: Path
+) -> None:
+    """While they still import torch, and while they wait for it."""
+    errand = pickle.dumps(Errand({}, 1, 1, 2, 0))
+    command = [sys.executable, "-m", "recurbench.harness.run.ranks.follower"]
+    starter = f"""
+import subprocess, time
+other = subprocess.Popen({command!r}, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+other.stdin.write({errand!r})
+other.stdin.flush()
+print(other.pid, flush=True)
+time.sleep(100)
+"""
+    with subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE) as first:
+        assert first.stdout is not None
+        pid = int(first.stdout.readline())
+        time.sleep(seconds)
+        first.kill()
+    deadline = time.monotonic() + 60
+    while Path(f"/proc/{pid}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
