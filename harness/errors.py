@@ -12,6 +12,10 @@ class UserError(Exception):
     """
 
 
+PLUGIN_ERRORS = Exception, SystemExit
+"""What a plugin may raise; one that ends the program has failed as any other."""
+
+
 class PluginError(Exception):
     """A plugin does not keep the contract; the message says where and how to mend it."""
 

@@ -10,6 +10,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import torch
 
+from recurbench.harness.errors import PLUGIN_ERRORS
 from recurbench.harness.model.streams import set_seed
 
 
@@ -140,7 +141,7 @@ class Suite(Generic[S]):
             status, message = "does not apply", str(reason)
         except ViolationError as violation:
             status, message = "fails", str(violation)
-        except Exception as error:  # what is examined may raise anything
+        except PLUGIN_ERRORS as error:
             status, message = (
                 "fails",
                 f"{type(error).__name__}: {error}{_place(error, subject.cls)}",

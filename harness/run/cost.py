@@ -14,6 +14,7 @@ from recurbench.harness.config.measures import (
     recurrent_parameters,
     states_size,
 )
+from recurbench.harness.errors import PLUGIN_ERRORS
 from recurbench.harness.model.sequence_model import SequenceModel
 from recurbench.harness.run.memory import release_freed_memory, reset_peak, resident
 
@@ -88,7 +89,7 @@ def model_cost(model: SequenceModel) -> dict[str, Any]:
     """
     try:
         flops = flops_per_token(model)
-    except Exception:  # a plugin may raise anything
+    except PLUGIN_ERRORS:
         flops = None
     return {
         "parameters": count_parameters(model),

@@ -9,7 +9,7 @@ import torch
 
 from recurbench.harness.config.sections import Config
 from recurbench.harness.console import OutputLost, complain, let_cells_speak, say
-from recurbench.harness.errors import UserError, first_line
+from recurbench.harness.errors import PLUGIN_ERRORS, UserError, first_line
 from recurbench.harness.plugins.logger import RunInfo
 from recurbench.harness.results.archive import find_completed
 from recurbench.harness.results.folder import ResultsFolder
@@ -34,9 +34,6 @@ from recurbench.harness.run.outcome import (
 )
 from recurbench.harness.run.prepare import Prepared, prepare
 from recurbench.harness.run.training import Training
-
-PLUGIN_ERRORS = Exception, SystemExit
-"""What a plugin may raise; one that ends the program has failed as any other."""
 
 
 def execute(config: Config, observer: Observer | None = None) -> Outcome:
@@ -146,7 +143,7 @@ def _train_and_record(
         )
         lease.report(training.state)
         outcome = _record(training, prepared, started)
-        keep = False
+        keep = outcome.status == "killed"  # a process of several; the same command goes on
         return outcome
     finally:
         lease.release(keep)
@@ -193,7 +190,7 @@ def _cost(training: Training, error: BaseException | None) -> Cost | None:
     """What a training cost; a model that broke it may break the counting too."""
     try:
         return training.cost()
-    except Exception:
+    except PLUGIN_ERRORS:
         if error is None:
             raise
         return None
@@ -248,7 +245,7 @@ def _write_plots(training: Training, folder: ResultsFolder, path: Path) -> None:
     try:
         for name, picture in training.task.plots(training.module.play).items():
             folder.picture(path, name).write_bytes(picture)
-    except Exception as error:  # a plugin may raise anything
+    except PLUGIN_ERRORS as error:
         complain(f"{path.stem}: not all plots were made: {first_line(error)}")
 
 

@@ -9,6 +9,7 @@ from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import EarlyStopping
 
 from recurbench.harness.config.sections import Config
+from recurbench.harness.errors import PLUGIN_ERRORS
 from recurbench.harness.model.sequence_model import SequenceModel
 from recurbench.harness.model.streams import seeded
 from recurbench.harness.results.leases import PROGRESS, Lease
@@ -77,7 +78,7 @@ class Training:
             with seeded(self.config.seed, "dropout"):
                 best = self.fit()
                 self.test(best)
-        except Exception:
+        except PLUGIN_ERRORS:
             self._discard_older()
             raise
         self._discard_older()

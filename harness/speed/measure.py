@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from recurbench.harness.errors import first_line
+from recurbench.harness.errors import PLUGIN_ERRORS, first_line
 from recurbench.harness.model.streams import seeded
 from recurbench.harness.speed.alternating import Way, alternate, quartiles, ratios
 from recurbench.harness.speed.batches import Sequences, make_batch, rows_of, values
@@ -93,7 +93,7 @@ class Measurement:
                 found[label] = self._checked(contender, shape, x)
             except DiffersError as error:
                 self._refuse(f"{label} at {shape} is not timed: {error}")
-            except Exception as error:  # a plugin may raise anything
+            except PLUGIN_ERRORS as error:
                 self._refuse(f"{label} cannot run {shape.layout} at {shape}: {first_line(error)}")
         return found
 

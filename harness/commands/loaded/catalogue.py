@@ -10,6 +10,7 @@ from recurbench.harness.commands.catalogue import KINDS, Broken, Catalogue, Knob
 from recurbench.harness.config.measures import state_size
 from recurbench.harness.config.sections import Config
 from recurbench.harness.console import as_override
+from recurbench.harness.errors import PLUGIN_ERRORS
 from recurbench.harness.plugins import registry as registered
 from recurbench.harness.plugins.knobs import is_choice
 
@@ -81,5 +82,5 @@ def _state_per_unit(plugin: registered.Plugin) -> str:
         with torch.device("meta"):
             cell = plugin.cls(1)
             return f"{state_size(cell) / cell.hidden_size:.3g}"
-    except Exception:  # a plugin may raise anything; `recurbench check cell` says what
+    except PLUGIN_ERRORS:  # `recurbench check cell` says what
         return "unknown"

@@ -106,7 +106,7 @@ def refusals(subject: Subject) -> None:
         )
 
 
-def _require_refusal(what: str, error: Exception | None, cause: str) -> None:
+def _require_refusal(what: str, error: BaseException | None, cause: str) -> None:
     seen = "accepted" if error is None else f"{type(error).__name__}: {error}"
     require(
         isinstance(error, CellError),

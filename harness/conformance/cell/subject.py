@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from recurbench.cells.base import RecurrentCell, map_state
+from recurbench.harness.errors import PLUGIN_ERRORS
 from recurbench.harness.model.budget import smallest_multiple
 from recurbench.harness.model.streams import set_seed
 
@@ -110,10 +111,10 @@ def differentiable(state: State) -> dict[str, Tensor]:
     return {name: leaf for name, leaf in leaves_of(state).items() if leaf.is_floating_point()}
 
 
-def refusal(cell_or_class: Any, *arguments: Any, **knobs: Any) -> Exception | None:
+def refusal(cell_or_class: Any, *arguments: Any, **knobs: Any) -> BaseException | None:
     """What a call raises, if anything."""
     try:
         cell_or_class(*arguments, **knobs)
-    except Exception as error:  # a cell may raise anything, that is what is asked
+    except PLUGIN_ERRORS as error:  # that is what is asked
         return error
     return None

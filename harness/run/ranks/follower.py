@@ -4,11 +4,13 @@ It takes its rows of every batch and gives their gradients; weights come from th
 each step, so that the optimizer, the schedule, evaluations and checkpoints are that one's alone.
 """
 
+import json
 import os
 import pickle
 import signal
 import sys
 import threading
+import traceback
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +20,7 @@ from torch.distributed import Store, TCPStore  # type: ignore[attr-defined] # to
 
 from recurbench.harness.config.resolve import resolve
 from recurbench.harness.config.schema import register
-from recurbench.harness.errors import first_line
+from recurbench.harness.errors import PLUGIN_ERRORS, first_line
 from recurbench.harness.model.streams import seeded
 from recurbench.harness.run.device import choose_device
 from recurbench.harness.run.memory import keep_freed_memory
@@ -65,9 +67,9 @@ def main() -> None:
         follow(errand, store)
     except LostRankError:
         return
-    except Exception as error:
-        store.set(FAILED.format(errand.rank), first_line(error))
-        raise
+    except PLUGIN_ERRORS as error:
+        said = first_line(error), traceback.format_exc()
+        store.set(FAILED.format(errand.rank), json.dumps(said))
 
 
 def _end_with_the_first() -> None:

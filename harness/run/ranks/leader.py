@@ -1,6 +1,8 @@
 """The first process of a run on several devices, which has all that the others do."""
 
+import json
 import pickle
+import signal
 import subprocess
 import sys
 import time
@@ -12,6 +14,7 @@ import torch
 from torch.distributed import Store, TCPStore  # type: ignore[attr-defined] # torch exports them
 
 from recurbench.harness.config.sections import Config
+from recurbench.harness.run.outcome import KilledError
 from recurbench.harness.run.ranks.follower import FAILED, READY, Errand
 from recurbench.harness.run.ranks.link import Link, LostRankError
 
@@ -29,7 +32,8 @@ def other_ranks(config: Config, device: torch.device, position: int) -> Iterator
         position: of the first batch, among all of a training.
 
     Raises:
-        RuntimeError: another process failed; the message says what it said.
+        KilledError: another process was ended by a signal.
+        MemoryError, RuntimeError: another process failed; the message says what it said.
     """
     world = config.trainer.devices
     if world == 1:
@@ -43,7 +47,7 @@ def other_ranks(config: Config, device: torch.device, position: int) -> Iterator
         _wait_for(others, store)
         yield Link(store, 0, world, device)
     except LostRankError:
-        raise RuntimeError(_reason(others, store)) from None
+        raise _loss(others, store) from None
     finally:
         for process in others:  # what they have is here too
             process.kill()
@@ -70,15 +74,22 @@ def _wait_for(others: list[subprocess.Popen[bytes]], store: Store) -> None:
         time.sleep(ASK_SECONDS)
 
 
-def _reason(others: list[subprocess.Popen[bytes]], store: Store) -> str:
-    """Which of the others has ended, and what it said or by which code it did."""
+def _loss(others: list[subprocess.Popen[bytes]], store: Store) -> Exception:
+    """What became of the others: which of them has ended, and by what."""
     ends = time.monotonic() + LAST_WORDS_SECONDS  # its connections end before it does
     while time.monotonic() < ends:
         for rank, process in enumerate(others, 1):
             who = f"process {rank + 1} of {len(others) + 1}"
             if store.check([FAILED.format(rank)]):
-                return f"{who}: {store.get(FAILED.format(rank)).decode()}"
+                line, report = json.loads(store.get(FAILED.format(rank)))
+                short = line.startswith(("OutOfMemoryError", "MemoryError"))
+                error = (MemoryError if short else RuntimeError)(f"{who}: {line}")
+                error.add_note(f"In {who}:\n{report}")
+                return error
             if process.poll() is not None:
-                return f"{who} ended with code {process.returncode}"
+                code = process.returncode
+                if code < 0:
+                    return KilledError(f"{who} was ended by {signal.Signals(-code).name}")
+                return RuntimeError(f"a plugin ended {who} with exit code {code}")
         time.sleep(ASK_SECONDS)
-    return f"one of {len(others) + 1} processes did not answer"
+    return RuntimeError(f"one of {len(others) + 1} processes did not answer")

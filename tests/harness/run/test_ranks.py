@@ -93,19 +93,13 @@ def test_the_sum_of_all_gradients_is_that_of_the_batch_for_any_loss(rows: int) -
     batch.targets[:2] = 3  # type: ignore[index]
     batch.targets[1:3] = IGNORE_INDEX  # type: ignore[index]
 
-    def model() -> nn.Linear:
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            return nn.Linear(3, 2)
-
-    alone = model()
+    alone, *models = [nn.Linear(3, 2) for _ in range(4)]
+    models[0].load_state_dict(alone.state_dict())  # which replaces the others' weights
     loss = Sums().loss(alone(batch.inputs), batch.targets)  # type: ignore[arg-type]
     loss.backward()
 
     def work(link: Link) -> nn.Linear:
-        own = model()
-        with torch.no_grad():
-            own.weight += link.rank  # which the first one's weights replace
+        own = models[link.rank]
         link.share_weights(own)
         found = joint_loss(Sums(), batch, link, lambda part: own(part.inputs))  # type: ignore[arg-type]
         torch.testing.assert_close(found.detach(), loss.detach())
@@ -161,36 +155,58 @@ def test_two_devices_train_as_one_and_go_on_after_an_interruption(
 
 
 CELL = '''
-import os
+import os, signal
 from recurbench.cells.rnn import RNN
 
 class OddCell(RNN):
-    """Fails in the process that has two of five rows."""
+    """Fails after some steps, in the process that has two of five rows."""
     name = "odd"
+    steps = 0
 
     def forward(self, x, state=None):
         if len(x) == 2 and self.training:
-            {what}
+            self.steps += 1
+            if self.steps == 5 and not os.path.exists("healthy"):
+                {what}
         return super().forward(x, state)
 '''
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
+    ("what", "status", "said"),
     [
-        ("raise ValueError('two rows')", "process 2 of 2: ValueError: two rows"),
-        ("os._exit(3)", "process 2 of 2 ended with code 3"),
+        ("raise ValueError('two rows')", "failed", "process 2 of 2: ValueError: two rows"),
+        ("raise SystemExit(0)", "failed", "process 2 of 2: SystemExit: 0"),
+        ("os._exit(3)", "failed", "a plugin ended process 2 of 2 with exit code 3"),
+        ("raise MemoryError", "out_of_memory", "process 2 of 2: MemoryError"),
     ],
 )
 def test_a_process_that_fails_fails_the_run(
-    what: str, said: str, discover: Callable, configure: Callable, workplace: Path,
+    what: str, status: str, said: str, discover: Callable, configure: Callable, workplace: Path,
     read_records: Callable,
 ) -> None:  # fmt: skip
     discover(odd=CELL.format(what=what))
     assert not execute(configure("cell=odd", "task=copying", *SMALL)).ok
     (record,) = read_records()
-    assert record["status"] == "failed"
+    assert record["status"] == status
     assert said in record["error"]["message"]
+    if "raise" in what:
+        assert "odd.py" in record["error"]["traceback"]
+    assert not list(workplace.rglob("unfinished/*"))
+
+
+def test_a_process_that_is_killed_costs_no_more_than_what_was_not_saved(
+    discover: Callable, configure: Callable, workplace: Path, read_records: Callable
+) -> None:
+    discover(odd=CELL.format(what="os.kill(os.getpid(), signal.SIGKILL)"))
+    config = configure("cell=odd", "task=copying", *SMALL)
+    assert execute(config).status == "killed"
+    (record,) = read_records()
+    assert record["error"]["message"] == "process 2 of 2 was ended by SIGKILL"
+    (workplace / "healthy").touch()
+    assert execute(config).ok
+    (record,) = read_records()
+    assert record["resumed_after"] == 3
 
 
 def test_several_devices_are_of_a_single_run(
