@@ -83,7 +83,9 @@ def record_without_data(
 
 
 def write_record(record: Record, config: Config) -> Outcome:
-    """Writes a record, but never over that of a completed run, and says what is in it.
+    """Writes a record and says what is in it.
+
+    That of a completed run gives way to that of a completed repetition alone.
 
     Raises:
         UserError: the folder cannot be written to.
@@ -92,13 +94,17 @@ def write_record(record: Record, config: Config) -> Outcome:
     path = folder.record(record.task["name"], record.cell["name"], record.run_id)
     title = title_of(record.task["name"], record.entry.label, record.seed)
     require_writable(path.parent)
-    other = None if config.rerun else find_completed(folder.runs, path, record.run_id)
-    if other is None:
+    other = find_completed(folder.runs, path, record.run_id)
+    completed = record.status == "completed"
+    if other is None or (config.rerun and completed):
         try:
             write(path, record)
         except OSError as error:
             raise UserError(f"{path}: {error.strerror}; the run has no record") from error
-    elif record.status != "completed":
+    elif config.rerun and not completed:
+        line = f"{record.status:<10} {title}: {_result(record)}; the completed run's record stays"
+        return Outcome(record.status, line, run_id=record.run_id, record=str(path))
+    elif not completed:
         line = f"skipped    {title}: completed by another process meanwhile, see {path}"
         return Outcome("skipped", line, other.score("val"), run_id=record.run_id, record=str(path))
     line = f"{record.status:<10} {title}: {_result(record)}, {path}"

@@ -9,7 +9,6 @@ from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import EarlyStopping
 
 from recurbench.harness.config.sections import Config
-from recurbench.harness.errors import PLUGIN_ERRORS
 from recurbench.harness.model.sequence_model import SequenceModel
 from recurbench.harness.model.streams import seeded
 from recurbench.harness.results.leases import PROGRESS, Lease
@@ -74,13 +73,9 @@ class Training:
         """
         if self.config.rerun:
             (self.lease.folder / PROGRESS).unlink(missing_ok=True)
-        try:
-            with seeded(self.config.seed, "dropout"):
-                best = self.fit()
-                self.test(best)
-        except PLUGIN_ERRORS:
-            self._discard_older()
-            raise
+        with seeded(self.config.seed, "dropout"):
+            best = self.fit()
+            self.test(best)
         self._discard_older()
         if self.config.train.keep_checkpoint:
             self.lease.require()

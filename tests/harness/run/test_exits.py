@@ -1,4 +1,4 @@
-"""A plugin that ends the program in the middle of a run has failed, and says so."""
+"""A run that ends otherwise than it should has failed, says so, and spoils nothing."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from recurbench.harness.cli import main
+from recurbench.harness.run.execute import execute
 
 CELL = '''
 import sys
@@ -41,3 +42,29 @@ def test_a_plugin_that_ends_the_program_in_training_leaves_a_record_and_an_exit_
     (record,) = read_records()
     assert (record["status"], record["error"]["type"]) == ("failed", "SystemExit")
     assert "failed " in capsys.readouterr().out
+
+
+def test_a_repetition_that_fails_leaves_the_completed_run_as_it_was(
+    configure: Callable,
+    small: list,
+    workplace: Path,
+    read_records: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = [*small, "train.keep_checkpoint=true"]
+    assert execute(configure(*options)).ok
+    before = read_records()
+    (kept,) = (workplace / "results/checkpoints").rglob("*.ckpt")
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a wheel came off")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("recurbench.harness.run.training.Training.test", broken)
+        outcome = execute(configure(*options, "rerun=true"))
+    assert outcome.status == "failed"
+    assert outcome.line.endswith("a wheel came off; the completed run's record stays")
+    assert read_records() == before
+    assert kept.exists()
+    assert execute(configure(*options, "rerun=true")).ok
+    assert read_records() != before
