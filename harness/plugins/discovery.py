@@ -17,7 +17,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from recurbench.cells.base import RecurrentCell
-from recurbench.harness.errors import PluginError
+from recurbench.harness.errors import PLUGIN_ERRORS, PluginError
 from recurbench.harness.plugins.logger import Logger
 from recurbench.tasks.base import Task
 
@@ -56,7 +56,7 @@ class Source:
         """
         try:
             return self.classes()
-        except (Exception, SystemExit) as error:  # a plugin may do anything while it is imported
+        except PLUGIN_ERRORS as error:  # while it is imported
             raise PluginError(_import_error(error)) from error
 
 

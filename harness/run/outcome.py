@@ -103,7 +103,7 @@ def write_record(record: Record, config: Config) -> Outcome:
             raise UserError(f"{path}: {error.strerror}; the run has no record") from error
     elif config.rerun and not completed:
         line = f"{record.status:<10} {title}: {_result(record)}; the completed run's record stays"
-        return Outcome(record.status, line, run_id=record.run_id, record=str(path))
+        return Outcome(record.status, line, run_id=record.run_id)
     elif not completed:
         line = f"skipped    {title}: completed by another process meanwhile, see {path}"
         return Outcome("skipped", line, other.score("val"), run_id=record.run_id, record=str(path))

@@ -36,7 +36,8 @@ def run(*overrides: str, config_dir: Path | None = None, config_name: str = "con
         The record, also of a run that failed: its `status` and `error` say so.
 
     Raises:
-        UserError: something cannot work; the message says what would.
+        UserError: something cannot work; the message says what would. Or a repetition (`rerun`) of
+            a completed run failed, whose record stays.
         KeyboardInterrupt: Ctrl-C; what was reached is saved.
 
     Example:
@@ -57,6 +58,8 @@ def run(*overrides: str, config_dir: Path | None = None, config_name: str = "con
             raise KeyboardInterrupt from None
         signal.raise_signal(stop.number)  # what it would have done without us
         raise
+    if outcome.record is None:
+        raise UserError(outcome.line)
     return _record_of(asked.first, outcome)
 
 

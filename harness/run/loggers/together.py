@@ -12,7 +12,7 @@ import msgspec
 
 from recurbench.harness.config.sections import Config
 from recurbench.harness.console import complain
-from recurbench.harness.errors import UserError, first_line, nearest
+from recurbench.harness.errors import PLUGIN_ERRORS, UserError, first_line, nearest
 from recurbench.harness.plugins.logger import Entry, Logger, Point, RunInfo
 from recurbench.harness.plugins.registry import Plugin, registry
 from recurbench.harness.results.leases import ENTRIES
@@ -63,7 +63,7 @@ class Loggers:
                     raise UserError(reason)
             try:
                 self._made[name] = plugin.cls(**options)
-            except (Exception, SystemExit) as error:  # a plugin may raise anything
+            except PLUGIN_ERRORS as error:
                 raise UserError(f"logger={name}: {first_line(error)}") from error
 
     @property
@@ -121,10 +121,10 @@ class Loggers:
         """What a logger answers; one that raises is switched off, and the run goes on."""
         try:
             return call()
-        except (Exception, SystemExit) as error:  # a plugin may raise anything
+        except PLUGIN_ERRORS as error:
             logger = self._open.pop(name)
             if action == "log":
-                with suppress(Exception, SystemExit):
+                with suppress(*PLUGIN_ERRORS):
                     logger.finish({}, "failed")
             complain(f"logger {name}: {action} failed, this logger is off: {first_line(error)}")
             return None

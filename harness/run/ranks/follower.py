@@ -56,9 +56,7 @@ class Errand:
 
 def main() -> None:
     """Follows the first process until that ends, and tells it of an error."""
-    for (
-        number
-    ) in SIGNALS:  # Ctrl-C reaches all; the first process ends the others once it has saved
+    for number in SIGNALS:  # Ctrl-C reaches all; the first one saves, which needs the others
         signal.signal(number, signal.SIG_IGN)
     errand: Errand = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own process
     threading.Thread(target=_end_with_the_first, daemon=True).start()

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+import recurbench
 from recurbench.harness.cli import main
+from recurbench.harness.errors import UserError
 from recurbench.harness.run.execute import execute
 
 CELL = '''
@@ -62,6 +64,8 @@ def test_a_repetition_that_fails_leaves_the_completed_run_as_it_was(
     with monkeypatch.context() as patch:
         patch.setattr("recurbench.harness.run.training.Training.test", broken)
         outcome = execute(configure(*options, "rerun=true"))
+        with pytest.raises(UserError, match="the completed run's record stays"):
+            recurbench.run(*options, "rerun=true")
     assert outcome.status == "failed"
     assert outcome.line.endswith("a wheel came off; the completed run's record stays")
     assert read_records() == before
