@@ -69,8 +69,7 @@ def compose_jobs(
             return [name_study(*without_hydra(whole))], False
         if whole.hydra.sweeper._target_ != BASIC_SWEEPER:
             return [name_study(*without_hydra(whole))], True
-        _refuse_sweeps_of_sweeps(parsed, source)
-        params = whole.hydra.sweeper.params or {}
+        params = {**(whole.hydra.sweeper.params or {}), **_sweep_of_experiments(parsed, source)}
         parsed = parse([f"{key}={value}" for key, value in params.items()]) + parsed
         check_groups(parsed, source)
         jobs = _split(parsed)
@@ -164,17 +163,30 @@ def _require_single_values(overrides: list[Override]) -> None:
             raise UserError(f"{override.input_line}: several values need `run -m`")
 
 
-def _refuse_sweeps_of_sweeps(overrides: list[Override], source: Source) -> None:
-    """Refuses several experiments of which one sweeps over what Hydra would drop in silence."""
+def _sweep_of_experiments(overrides: list[Override], source: Source) -> dict[str, Any]:
+    """What several experiments that are swept over sweep over by themselves, each of them alike.
+
+    Hydra drops it in silence, as it asks its sweeper before an experiment is chosen.
+    """
     fixed = [str(o.input_line) for o in overrides if not o.is_sweep_override()]
     given = {o.get_key_element() for o in overrides}
     several = [o for o in overrides if group_of(o) == "experiment" and o.is_sweep_override()]
-    for override, choice in ((o, choice) for o in several for choice in choices(o)):
+    found: dict[str, dict[str, Any]] = {}
+    for choice in (choice for override in several for choice in choices(override)):
         chosen = _compose([*fixed, f"experiment={choice}"], source, with_hydra=True)
-        dropped = (OmegaConf.select(chosen, "hydra.sweeper.params") or {}).keys() - given
-        if dropped:
-            lost = f"{choice} sweeps over {', '.join(sorted(dropped))} by itself"
-            raise UserError(f"{override.input_line}: {lost}; run one after the other")
+        params = (OmegaConf.select(chosen, "hydra.sweeper.params") or {}).items()
+        found[choice] = {key: value for key, value in params if key not in given}
+    if not found:
+        return {}
+    first = next(iter(found.values()))
+    for choice, params in found.items():
+        if params != first:
+            lost = ", ".join(sorted({**params, **first}))
+            raise UserError(
+                f"{several[0].input_line}: {choice} does not sweep over {lost} as "
+                f"{next(iter(found))} does; run one after the other"
+            )
+    return first
 
 
 def _split(overrides: list[Override]) -> list[list[str]]:
@@ -183,6 +195,11 @@ def _split(overrides: list[Override]) -> list[list[str]]:
         (jobs,) = BasicSweeper.split_arguments(overrides, max_batch_size=None)
     except HydraException as error:  # such as interval(), which other sweepers take
         raise UserError(first_words(error)) from error
+    if not jobs:
+        empty = next(
+            str(o.input_line) for o in overrides if o.is_sweep_override() and not choices(o)
+        )
+        raise UserError(f"{empty}: this is no value at all; Hydra's glob sees no hydra.searchpath")
     return list(jobs)
 
 

@@ -137,12 +137,6 @@ def test_the_trials_of_a_search_are_not_known_beforehand(
     assert list(workplace.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [["experiment=demo,zoo"], ["experiment=etth1,zoo"]])
-def test_several_experiments_of_which_one_sweeps_are_refused(arguments: list) -> None:
-    with pytest.raises(UserError, match=r"experiment=.*: \w+ sweeps over .* by itself; run one"):
-        run(["-m", *arguments])
-
-
 def test_a_sweep_has_the_name_that_is_given_to_it(small: list, workplace: Path) -> None:
     run(["-m", "seed=0", "sweep=mine", *small])
     (file,) = (workplace / "results/sweeps/mine/outcomes").iterdir()
