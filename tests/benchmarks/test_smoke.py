@@ -34,7 +34,7 @@ def load(monkeypatch: pytest.MonkeyPatch):
 def test_no_benchmark_goes_untried():
     assert set(SCRIPTS) == {
         "coverage", "first_step", "gpu", "loader_cost", "many_records", "page_pictures",
-        "published_rows", "reidentify", "starting", "training_step",
+        "published_rows", "reidentify", "starting", "study_page", "training_step",
     }  # fmt: skip
 
 
