@@ -26,10 +26,15 @@ def records_of(options: argparse.Namespace) -> Path:
     return records or ResultsFolder(options.results).runs
 
 
-def add_filters(parser: argparse.ArgumentParser) -> None:
-    """Adds what chooses runs; lists take commas, and each may be given several times."""
+def add_filters(parser: argparse.ArgumentParser, *, of_tasks: str = "") -> None:
+    """Adds what chooses runs; lists take commas, and each may be given several times.
+
+    Args:
+        parser: of the subcommand.
+        of_tasks: what else may be said with a task.
+    """
     for name, what in (
-        ("task", "of these tasks"),
+        ("task", f"of these tasks{of_tasks}"),
         ("cell", "of these cells, or entries by their label"),
         ("track", "of these tracks, by their id"),
         ("study", "of these studies, with a summary of each"),

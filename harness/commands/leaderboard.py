@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from recurbench.harness.results.record import Damaged
 from recurbench.harness.results.report import View, as_terminal
 from recurbench.harness.results.runs import Run
 from recurbench.harness.results.selection import one_of_each_id
+from recurbench.harness.results.splits import asked_for, on_splits
 from recurbench.harness.results.tracks import Track
 from recurbench.harness.results.writing import write_whole
 
@@ -38,7 +40,7 @@ PORT = 8750
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to rank, and how to show it."""
-    add_filters(parser)
+    add_filters(parser, of_tasks="; NAME@SPLIT ranks by a further test split, as copying@delay_60")
     known = ", ".join(column.heading for column in COLUMNS)
     parser.add_argument("--columns", type=items, help=f"those to show, of: {known}")
     parser.add_argument(
@@ -103,11 +105,12 @@ def _text(options: argparse.Namespace, form: str, view: View) -> str:
 
 def _board(options: argparse.Namespace, found: list[Run], *, every_study: bool) -> Board:
     """The board that is asked for; a page has all studies, as its readers choose among them."""
-    runs = filter_of(options).of(found)
+    tasks, wanted = asked_for(options.task)
+    runs, splits = on_splits(replace(filter_of(options), tasks=tuple(tasks)).of(found), wanted)
     studies = options.study
     if every_study and not studies:
         studies = sorted({run.study for run in runs if run.study})
-    return build_board(runs, paired=options.paired, studies=studies)
+    return build_board(runs, paired=options.paired, studies=studies, splits=splits)
 
 
 def _serve(options: argparse.Namespace, folder: Path) -> int:

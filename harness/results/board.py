@@ -78,7 +78,7 @@ class Board:
 
     def name(self, track: Track) -> str:
         """The track's task with what tells it from its neighbours."""
-        return " ".join([plain(track.task), *in_words(self.distinct[track.id])])
+        return " ".join([plain(track.asked), *in_words(self.distinct[track.id])])
 
     def title(self, track: Track) -> str:
         """The track's name, metric and direction."""
@@ -105,15 +105,22 @@ class Board:
         return " ".join(in_words(self.common))
 
 
-def build_board(runs: Iterable[Run], *, paired: bool = False, studies: Iterable[str] = ()) -> Board:
+def build_board(
+    runs: Iterable[Run],
+    *,
+    paired: bool = False,
+    studies: Iterable[str] = (),
+    splits: Mapping[str, str] | None = None,
+) -> Board:
     """Ranks runs on their tracks, and finds out how these differ.
 
     Args:
         runs: in any order.
         paired: as in `build_tracks`.
         studies: names of those to summarise.
+        splits: as in `build_tracks`.
     """
-    tracks = build_tracks(runs, paired=paired)
+    tracks = build_tracks(runs, paired=paired, splits=splits)
     settings = {track.id: _set(_flat(track.settings)) for track in tracks}
     by_task: dict[str, list[str]] = defaultdict(list)
     for track in tracks:

@@ -33,6 +33,10 @@ class Column:
     sorts: Callable[[Row], float | str | None] | None = None
 
 
+SCORE = "test"
+"""The heading of the score that ranks; a table ranked by another split names that instead."""
+
+
 def optional(value: float | None, form: str, unit: str = "") -> str:
     """A number in a form and with its unit, or a dash where there is none."""
     return "-" if value is None else format(value, form) + unit
@@ -88,7 +92,7 @@ COLUMNS = [
            sorts=lambda row: row.hidden_size),
     Column("parameters", lambda row, _: optional(row.parameters, ",d"), dropped=5,
            sorts=lambda row: row.parameters),
-    Column("test", _score, lambda _, score: optional(score, ".4g"), sorts=lambda row: row.test),
+    Column(SCORE, _score, lambda _, score: optional(score, ".4g"), sorts=lambda row: row.test),
     Column("seeds", lambda row, _: str(row.seeds), dropped=7, sorts=lambda row: row.seeds),
     Column("trials", _trials, dropped=6, sorts=lambda row: row.trials),
     Column("train time", _comparable("train_seconds", ",.1f", " s"), dropped=3,
@@ -104,6 +108,9 @@ COLUMNS = [
            sorts=lambda row: row.flops_per_token),
     Column("recurrent", lambda row, _: optional(row.recurrent_parameters, ",d"), shown=False,
            sorts=lambda row: row.recurrent_parameters),
+    Column("length area", lambda row, _: "-" if row.length_area is None
+           else with_half(*row.length_area), shown=False,
+           sorts=lambda row: row.length_area and row.length_area[0]),
     Column("memory", _comparable("training_memory_bytes", ",d", " B"), shown=False,
            sorts=lambda row: row.training_memory_bytes),
 ]  # fmt: skip

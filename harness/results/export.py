@@ -10,7 +10,7 @@ from typing import Any
 from recurbench.harness.results.board import Board, in_words
 from recurbench.harness.results.page import as_html
 from recurbench.harness.results.plain import LINE, latex, spreadsheet
-from recurbench.harness.results.report import View, as_markdown, as_terminal, lines
+from recurbench.harness.results.report import View, as_markdown, as_terminal, headed, lines
 from recurbench.harness.results.rows import Row
 from recurbench.harness.results.tracks import Track
 
@@ -19,8 +19,9 @@ ENTRY = (
     "interval_low", "interval_high", "seeds", "trials", "edge", "lr", "failed", "repeated",
     "parameters", "recurrent_parameters", "state_size", "flops_per_token", "train_seconds",
     "tokens_per_second", "peak_memory_bytes", "training_memory_bytes", "machine",
+    "length_area", "length_area_low", "length_area_high",
 )  # fmt: skip
-TABLE = ("track", "task", "settings", "metric", "kind", *ENTRY)
+TABLE = ("track", "task", "settings", "metric", "kind", *ENTRY, "split")
 RUN = ("run_id", "seed", "val", "test", "machine", "commit", "record")
 
 
@@ -50,7 +51,9 @@ def as_runs(board: Board, view: View) -> str:
         for row in track.entries
         for run in row.runs
     ]
-    return to_csv(("track", "task", "settings", "metric", "label", "cell", "lr", *RUN), found)
+    return to_csv(
+        ("track", "task", "settings", "metric", "label", "cell", "lr", "split", *RUN), found
+    )
 
 
 def as_json(board: Board, view: View) -> str:
@@ -84,12 +87,16 @@ ENDINGS = {".md": "markdown", ".csv": "csv", ".json": "json", ".tex": "latex", "
 
 def _shared(board: Board, track: Track) -> dict[str, Any]:
     settings = " ".join(in_words(board.distinct[track.id]))
-    return {"track": track.id, "task": track.task, "settings": settings, "metric": track.metric}
+    return {
+        "track": track.id, "task": track.task, "settings": settings, "metric": track.metric,
+        "split": track.split,
+    }  # fmt: skip
 
 
 def _entry(row: Row) -> dict[str, Any]:
     first, last = row.rank or (None, None)
     low, high = row.interval or (None, None)
+    area, around = row.length_area or (None, None)
     known: dict[str, Any] = {name: getattr(row, name) for name in ENTRY if hasattr(row, name)}
     return known | {
         "rank_from": first,
@@ -98,6 +105,9 @@ def _entry(row: Row) -> dict[str, Any]:
         "interval_high": high,
         "lr": row.trial.get("lr"),
         "failed": len(row.failures),
+        "length_area": area,
+        "length_area_low": around and around[0],
+        "length_area_high": around and around[1],
     }
 
 
@@ -115,7 +125,10 @@ def to_csv(columns: Sequence[str], found: Iterable[dict[str, Any]]) -> str:
 
 def _latex(board: Board, track: Track, view: View) -> str:
     alignment = "".join("l" if column.left else "r" for column in view.columns)
-    rows = [" & ".join(latex(column.heading) for column in view.columns) + r" \\", r"\midrule"]
+    rows = [
+        " & ".join(latex(column.heading) for column in headed(track, view)) + r" \\",
+        r"\midrule",
+    ]
     for line in lines(track, view):
         form = r"\textbf{%s}" if line.best else r"\emph{%s}" if line.aside else "%s"
         cells = (latex(cell.strip()) for cell in line.cells)

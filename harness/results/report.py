@@ -15,7 +15,8 @@ from rich.text import Text
 
 from recurbench.harness.console import as_override, showable
 from recurbench.harness.results.board import Board
-from recurbench.harness.results.columns import COLUMNS, Column, with_half
+from recurbench.harness.results.columns import COLUMNS, SCORE, Column, with_half
+from recurbench.harness.results.lengths import AREA
 from recurbench.harness.results.plain import LINE, markdown, plain
 from recurbench.harness.results.rows import Row
 from recurbench.harness.results.sheets import Heading, Line, Sheet
@@ -71,10 +72,19 @@ def lines(track: Track, view: View) -> list[Line]:
     return [line for _, own in sorted(found, key=lambda pair: pair[0]) for line in own]
 
 
+def headed(track: Track, view: View) -> list[Column]:
+    """The columns of a track's table; that of its score is named by what ranks it."""
+    return [
+        replace(column, heading=plain(track.split)) if column.heading == SCORE else column
+        for column in view.columns
+    ]
+
+
 def captions(board: Board, track: Track) -> list[str]:
     """What a reader must know about the table of a track."""
     said = [f"track {plain(track.id)}: {board.settings(track)}".rstrip(": ")]
-    said.append("test: mean ± half the width of the 95 % interval (Student t) over seeds")
+    said.append(f"{track.split}: mean ± half the width of the 95 % interval (Student t) over seeds")
+    said += _other_split(track)
     if track.overlap is not None and track.overlap >= NOTABLE:
         said.append(f"about {track.overlap:.0%} of the test sequences are among those trained on")
     seeds = {row.seeds for row in track.current}
@@ -114,6 +124,24 @@ def captions(board: Board, track: Track) -> list[str]:
         said.append(
             f"times on {plain(track.machine)}" + (f"; {others} other machines" * (others > 0))
         )
+    return said
+
+
+def _other_split(track: Track) -> list[str]:
+    """What a track that test does not rank is to be read with."""
+    if track.split == "test":
+        return []
+    said = ["trials and checkpoints are chosen on val, as on any board"]
+    if track.split == AREA:
+        lengths = ", ".join(map(str, track.lengths.values()))
+        said.append(f"{AREA}: the mean of {track.metric} over log2 of length, {lengths}")
+    unknown = [
+        f"{plain(row.label)} ({sum(run['test'] is not None for run in row.runs)} of {row.seeds})"
+        for row in track.entries
+        if row.test is None and row.seeds
+    ]
+    if unknown:
+        said.append(f"not ranked, as not all seeds have a finite score: {', '.join(unknown)}")
     return said
 
 
@@ -187,7 +215,7 @@ def _trial(trial: dict[str, Any], columns: Sequence[Column]) -> Line:
 
 def _of_track(board: Board, track: Track, view: View) -> Sheet:
     found = lines(track, view)
-    return Sheet(board.title(track), view.columns, found, captions(board, track))
+    return Sheet(board.title(track), headed(track, view), found, captions(board, track))
 
 
 def _fitted(sheet: Sheet, fit: Callable[[str], str]) -> Sheet:

@@ -7,7 +7,8 @@ from typing import Any
 from recurbench.harness.results.record import Cost
 from recurbench.harness.results.runs import Run
 from recurbench.harness.results.selection import Trial, at_edge, choose, count, incomplete
-from recurbench.harness.results.statistics import Interval, Seeded, interval
+from recurbench.harness.results.splits import Measure, over_seeds
+from recurbench.harness.results.statistics import Interval, Seeded
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,12 @@ class Row:
         rank: the best and the worst rank that the tests leave open; None without a score.
         ties: letters; rows that share one cannot be told apart. Empty if nothing was tested.
         val: mean validation score of the chosen trial over its seeds.
-        test: mean test score of the chosen trial over its seeds.
+        test: mean score of the chosen trial over its seeds, on the test split that ranks; None
+            unless all its seeds have one.
         interval: the 95 % interval of `test`; None for one seed.
         seeds: completed seeds of the chosen trial.
-        splits: mean and interval of the further test splits, by their names.
+        splits: mean and interval of the test splits that do not rank, by their names.
+        length_area: mean and interval of the area below the length curve (see `lengths`).
         trial: the chosen optimizer setting.
         trials: optimizer settings that were tried.
         edge: whether the chosen rate is at the edge of those that were tried.
@@ -49,6 +52,7 @@ class Row:
     interval: Interval | None = None
     seeds: int = 0
     splits: dict[str, tuple[float, Interval | None]] = field(default_factory=dict)
+    length_area: tuple[float, Interval | None] | None = None
     trial: dict[str, Any] = field(default_factory=dict)
     trials: int = 0
     edge: bool = False
@@ -69,11 +73,11 @@ class Row:
 
     @property
     def scores(self) -> Seeded:
-        """Test scores by seed."""
+        """The scores that rank, by seed."""
         return {run["seed"]: run["test"] for run in self.runs}
 
 
-def build_row(runs: list[Run], higher: bool, *, older: bool) -> Row:
+def build_row(runs: list[Run], higher: bool, measure: Measure, *, older: bool) -> Row:
     """The row of an entry's runs by one version of the code; it has no rank yet."""
     counted = count(runs)
     trials = counted.trials
@@ -86,42 +90,41 @@ def build_row(runs: list[Run], higher: bool, *, older: bool) -> Row:
         hidden_size=size if isinstance(size, int) else None,
         older=older,
         trials=len(trials),
-        tried=[_trial(trial, chosen) for trial in trials],
+        tried=[_trial(trial, chosen, measure) for trial in trials],
         repeated=counted.repeated,
         failures=[_failure(run) for trial in trials for run in trial.failed],
     )
-    return row if chosen is None else _scored(row, trials, chosen)
+    return row if chosen is None else _scored(row, trials, chosen, measure)
 
 
-def _scored(row: Row, trials: list[Trial], chosen: Trial) -> Row:
+def _scored(row: Row, trials: list[Trial], chosen: Trial, measure: Measure) -> Row:
     """A row with the scores and the costs of the chosen trial."""
     runs = chosen.runs
-    scores = [run.score("test") for run in runs]
+    test = over_seeds([measure.score(run) for run in runs])
     return replace(
         row,
         val=chosen.val,
-        test=chosen.test,
-        interval=interval([score for score in scores if score is not None]),
+        test=test[0] if test else None,
+        interval=test[1] if test else None,
         seeds=len(runs),
-        splits=_further_splits(runs),
+        splits=_other_splits(runs, measure.split),
+        length_area=over_seeds([measure.area(run) for run in runs]),
         trial=chosen.setting,
         edge=at_edge(trials, chosen),
         left_out=[_in_words(trial, chosen) for trial in incomplete(trials, chosen)],
-        runs=[_run(run) for run in runs],
+        runs=[_run(run, measure) for run in runs],
         **_costs([run.cost for run in runs if run.cost is not None]),
         machine=runs[0].setting.machine if len({r.setting.machine for r in runs}) == 1 else None,
     )
 
 
-def _further_splits(runs: list[Run]) -> dict[str, tuple[float, Interval | None]]:
-    """Mean and interval of the test splits that all seeds have."""
-    found = {}
-    for split in runs[0].scores:
-        scores = [run.score(split) for run in runs]
-        known = [score for score in scores if score is not None]
-        if split not in ("val", "test") and len(known) == len(runs):
-            found[split] = (fmean(known), interval(known))
-    return found
+def _other_splits(runs: list[Run], ranks: str) -> dict[str, tuple[float, Interval | None]]:
+    """Mean and interval of the test splits that do not rank and that all seeds have."""
+    return {
+        split: found
+        for split in runs[0].scores
+        if split not in ("val", ranks) and (found := over_seeds([run.score(split) for run in runs]))
+    }
 
 
 def _costs(costs: list[Cost]) -> dict[str, Any]:
@@ -146,13 +149,13 @@ def _largest(known: list[int | None]) -> int | None:
     return max(numbers) if len(numbers) == len(known) else None
 
 
-def _run(run: Run) -> dict[str, Any]:
+def _run(run: Run, measure: Measure) -> dict[str, Any]:
     setting = run.setting
     return {
         "run_id": run.run_id,
         "seed": run.seed,
         "val": run.score("val"),
-        "test": run.score("test"),
+        "test": measure.score(run),
         "machine": setting.machine,
         "commit": setting.commit,
         "versions": setting.versions,
@@ -168,14 +171,14 @@ def _failure(run: Run) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _trial(trial: Trial, chosen: Trial | None) -> dict[str, Any]:
-    known = bool(trial.runs)
+def _trial(trial: Trial, chosen: Trial | None, measure: Measure) -> dict[str, Any]:
+    test = over_seeds([measure.score(run) for run in trial.runs])
     return {
         "setting": trial.setting,
         "seeds": len(trial.runs),
         "failed": len(trial.failed),
-        "val": trial.val if known else None,
-        "test": trial.test if known else None,
+        "val": trial.val if trial.runs else None,
+        "test": test[0] if test else None,
         "chosen": trial is chosen,
     }
 

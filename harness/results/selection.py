@@ -22,14 +22,12 @@ class Trial:
         runs: completed ones with finite scores, one a seed, in the order of seeds.
         failed: the runs of seeds of which none completed with finite scores.
         val: mean validation score over its seeds; NaN without a run.
-        test: mean test score over its seeds; NaN without a run.
     """
 
     setting: dict[str, Any]
     runs: list[Run]
     failed: list[Run]
     val: float
-    test: float
 
 
 @dataclass(frozen=True)
@@ -151,7 +149,7 @@ def _trial(runs: Sequence[Run]) -> Trial:
     for run in runs:
         (scored if run.scored else failed).append(run)
     setting = runs[0].setting.optimizer
-    return Trial(setting, scored, failed, _mean(scored, "val"), _mean(scored, "test"))
+    return Trial(setting, scored, failed, _mean(scored, "val"))
 
 
 def _in_order(trials: Iterable[Trial]) -> list[Trial]:

@@ -41,8 +41,8 @@ def _sheet(board: Board, study: Study) -> Sheet:
 
 
 def track_names(board: Board, study: Study) -> list[str]:
-    """Tracks by their task, with a number where several have one."""
-    tasks = {track.id: track.task for track in board.tracks}
+    """Tracks by their task and what ranks them, with a number where several have one."""
+    tasks = {track.id: track.asked for track in board.tracks}
     found: list[str] = []
     for scale in study.scales:
         task = tasks[scale.track]

@@ -1,7 +1,7 @@
 """From runs to ranked entries: the tracks on which runs may be compared. Imports no torch."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import msgspec
 from recurbench.harness.results.record import PROTOCOL, Code, Primary
 from recurbench.harness.results.rows import Row, build_row
 from recurbench.harness.results.runs import Run
+from recurbench.harness.results.splits import measure_of
 from recurbench.harness.results.statistics import (
     correlation,
     letters,
@@ -25,9 +26,12 @@ class Track:
     Attributes:
         settings: what all its runs share: task, data, model, train, budget, precision.
         metric: the task's primary metric, None when no run got as far as to know it.
-        overlap: the largest share of test to be expected among what a run was trained on.
-        references: scores that a result on test is to be read against.
-        split_references: those of other splits; what test has does not count there.
+        split: what ranks it: `test`, a further test split, or `length_area` (see `lengths`).
+        lengths: of `test` and the longer splits, the shortest first; empty without any.
+        overlap: the largest share of test to be expected among what a run was trained on; None
+            where another split ranks.
+        references: scores that a result on the split is to be read against.
+        split_references: those of other splits; what one split has does not count on another.
         entries: best first, those without a completed run last.
         machines: the hardware and thread counts of its runs; times compare within one only.
         machine: the one that most entries' times are from.
@@ -45,6 +49,8 @@ class Track:
     settings: dict[str, Any]
     metric: str | None
     higher_is_better: bool
+    split: str
+    lengths: dict[str, int]
     overlap: float | None
     references: dict[str, float | None]
     split_references: dict[str, dict[str, float | None]]
@@ -59,26 +65,38 @@ class Track:
     studies: list[str]
 
     @property
+    def asked(self) -> str:
+        """Its task as it is asked for: with the split that ranks, unless that is test."""
+        split = "" if self.split == "test" else f"@{self.split.removeprefix('test_')}"
+        return self.task + split
+
+    @property
     def current(self) -> list[Row]:
         """The entries that have a score and are not of older code: those that are ranked."""
         return [row for row in self.entries if _is_current(row)]
 
 
-def build_tracks(runs: Iterable[Run], *, paired: bool = False) -> list[Track]:
+def build_tracks(
+    runs: Iterable[Run], *, paired: bool = False, splits: Mapping[str, str] | None = None
+) -> list[Track]:
     """Groups runs by track and ranks each; tracks are sorted by task and id.
 
     Args:
         runs: in any order.
         paired: tell entries apart by the differences of scores with the same seed.
+        splits: what ranks instead of `test`, by the ids of tracks (see `on_splits`).
     """
+    others = splits or {}
     groups: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         groups[run.setting.track.id].append(run)
-    tracks = [_build_track(group, paired) for group in groups.values()]
+    tracks = [
+        _build_track(group, paired, others.get(name, "test")) for name, group in groups.items()
+    ]
     return sorted(tracks, key=lambda track: (track.task, track.id))
 
 
-def _build_track(found: list[Run], paired: bool) -> Track:
+def _build_track(found: list[Run], paired: bool, split: str) -> Track:
     primary = _usual_primary(found)
     runs = [run for run in found if run.setting.primary in (primary, None)]
     higher = primary is None or primary.higher_is_better
@@ -86,7 +104,8 @@ def _build_track(found: list[Run], paired: bool) -> Track:
     for run in runs:
         groups[run.setting.entry.id, run.setting.code].append(run)
     older = _older(runs)
-    rows = [build_row(group, higher, older=key in older) for key, group in groups.items()]
+    measure = measure_of(runs, split)
+    rows = [build_row(group, higher, measure, older=key in older) for key, group in groups.items()]
     first = runs[0].setting
     settings = msgspec.to_builtins(first.track)
     del settings["id"]
@@ -101,16 +120,20 @@ def _build_track(found: list[Run], paired: bool) -> Track:
         settings=settings,
         metric=primary.name if primary else None,
         higher_is_better=higher,
-        overlap=max((run.setting.overlap for run in runs if run.setting.overlap), default=None),
-        references=latest.setting.references if latest else {},
-        split_references=latest.setting.split_references if latest else {},
+        split=split,
+        lengths=dict(measure.lengths),
+        overlap=None
+        if split != "test"
+        else max((run.setting.overlap for run in runs if run.setting.overlap), default=None),
+        references=measure.references(latest.setting) if latest else {},
+        split_references=measure.other_references(latest.setting) if latest else {},
         entries=entries,
         machines=sorted({run.setting.machine for run in runs}),
         machine=max(sorted(machines), key=machines.__getitem__, default=None),
         equal_tuning=len(set(map(_trials_of, ranked))) <= 1,
         outdated=all(run.setting.code.protocol < PROTOCOL for run in runs),
         paired=paired,
-        correlation=correlation([row.scores for row in entries if row.seeds and not row.older]),
+        correlation=correlation([row.scores for row in entries if _is_current(row)]),
         inconsistent=len(found) - len(runs),
         studies=sorted({run.study for run in runs if run.study}),
     )

@@ -39,7 +39,7 @@ COSTS = (
 )  # fmt: skip
 AS_THEY_ARE = (
     "cell", "hidden_size", "older", "rank", "ties", "val", "test", "interval", "seeds",
-    "splits", "trials", "edge", "left_out", "repeated", "machine", *COSTS,
+    "splits", "length_area", "trials", "edge", "left_out", "repeated", "machine", *COSTS,
 )  # fmt: skip
 
 
@@ -107,10 +107,12 @@ def _track(board: Board, track: Track, details: Details, curves: Curves) -> dict
         "task": track.task,
         "name": board.name(track),
         "metric": track.metric,
+        "split": track.split,
+        "lengths": track.lengths,
         "higher": track.higher_is_better,
         "references": {
             split: {name: score for name, score in known.items() if score is not None}
-            for split, known in {"test": track.references, **track.split_references}.items()
+            for split, known in {track.split: track.references, **track.split_references}.items()
         },
         "settings": {
             section: said

@@ -73,7 +73,7 @@ function columns(track) {
     numeric("rank", "rank", rankText, (row) => (row.rank ? row.rank[0] + row.rank[1] / 1e6 : null)),
     { key: "entry", head: "entry", sort: (row) => row.label.toLowerCase() },
     { key: "ties", head: "ties", text: (row) => row.ties, sort: (row) => row.ties || null },
-    numeric("test", "test", (row) => withHalf(row.test, row.interval)),
+    numeric("test", track.split, (row) => withHalf(row.test, row.interval)),
     numeric("val", "val", (row) => number(row.val)),
     numeric("seeds", "seeds", (row) => `${row.seeds}`),
     numeric("trials", "trials", (row) => `${row.trials}${row.more ? "*" : ""}`),
@@ -270,7 +270,7 @@ export function board(track, chosen) {
 /** References in the order in which they stand between the rows. */
 function references(track, by, sign) {
   const up = by?.key === "test" ? sign : track.higher ? -1 : 1;
-  return Object.entries(track.references.test).sort((a, b) => up * (a[1] - b[1]));
+  return Object.entries(track.references[track.split]).sort((a, b) => up * (a[1] - b[1]));
 }
 
 /** Rows with each reference where its score belongs, or all at the end in another order. */

@@ -35,7 +35,7 @@ export function trackView(track) {
 }
 
 /** The references of a split: what they score on another one says nothing of it. */
-const lines = (track, split = "test") =>
+const lines = (track, split = track.split) =>
   Object.entries(track.references[split] ?? {}).map(([label, value]) => ({ label, value }));
 
 /** Those of several splits, each above its own tick; one that does not change is one line. */
@@ -55,7 +55,7 @@ function scores(track, scored) {
   return dotSection({
     id: "scores",
     title: "Scores",
-    note: `Mean test ${track.metric ?? "score"} with its 95 % interval; small dots are seeds, dashed lines are references. Bars at the right join entries that cannot be told apart.`,
+    note: `Mean ${track.split} ${track.metric ?? "score"} with its 95 % interval; small dots are seeds, dashed lines are references. Bars at the right join entries that cannot be told apart.`,
     controls: [
       (draw) =>
         toggle("log axis", view("scores-log", "0") === "1", (on) => {
@@ -64,7 +64,7 @@ function scores(track, scored) {
         }),
     ],
     make: () => ({
-      axis: `test ${track.metric ?? "score"}, ${track.higher ? "higher" : "lower"} is better`,
+      axis: `${track.split} ${track.metric ?? "score"}, ${track.higher ? "higher" : "lower"} is better`,
       log: view("scores-log", "0") === "1",
       lines: lines(track),
       rows: scored().map((row) => ({
@@ -183,7 +183,7 @@ function costs(track, scored) {
       return {
         all: true,
         xLabel: SIZES.find(([key]) => key === size())[1],
-        yLabel: `test ${track.metric}`,
+        yLabel: `${track.split} ${track.metric}`,
         lines: lines(track),
         series: [...series, ...front(track, rows, value, size() === "tokens_per_second")],
         hint: `${measured && track.machine ? `On ${track.machine}. ` : ""}${left ? `${count(left, "more row")} of older code or another machine not drawn.` : ""}`,
@@ -215,11 +215,14 @@ function front(track, rows, value, more) {
 }
 
 function lengths(track, scored) {
-  const splits = [...new Set(track.rows.flatMap((row) => Object.keys(row.splits)))].sort(
+  const ranks = track.split === "length_area" ? [] : [track.split];
+  const splits = new Set([...ranks, ...track.rows.flatMap((row) => Object.keys(row.splits))]);
+  splits.delete("test");
+  const longer = [...splits].sort(
     (a, b) =>
       Number(a.match(/\d+$/)?.[0] ?? 0) - Number(b.match(/\d+$/)?.[0] ?? 0) || a.localeCompare(b),
   );
-  const all = ["test", ...splits];
+  const all = ["test", ...longer];
   const names = all.map((name) =>
     name === "test" ? "as trained" : name.replace(/^test_/, "").replaceAll("_", " "),
   );
@@ -234,7 +237,7 @@ function lengths(track, scored) {
       lines: levels(track, all),
       series: scored().map((row) => {
         const known = all
-          .map((name, i) => [i, name === "test" ? [row.test, row.interval] : row.splits[name]])
+          .map((name, i) => [i, name === track.split ? [row.test, row.interval] : row.splits[name]])
           .filter(([, found]) => found);
         return {
           label: row.name,

@@ -79,7 +79,7 @@ def test_csv_has_every_digit_of_entries_and_references() -> None:
     runs = [*make_seeds("gru", third, third), make_run("lost", status="failed")]
     rows = csv.DictReader(io.StringIO(FORMATS["csv"](build_board(runs), View())))
     chance, found, lost = sorted(rows, key=lambda row: row["label"])
-    assert list(found) == ["track", "task", "settings", "metric", "kind", *ENTRY]
+    assert list(found) == ["track", "task", "settings", "metric", "kind", *ENTRY, "split"]
     assert (found["kind"], found["rank_from"], found["rank_to"]) == ("entry", "1", "1")
     assert float(found["test"]) == float(found["interval_low"]) == third
     assert (chance["kind"], float(chance["test"]), chance["rank_from"]) == ("reference", 0.125, "")
