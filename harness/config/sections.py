@@ -88,6 +88,12 @@ else:
     """The trials that every entry gets (conf/tuning): values for options of the optimizer."""
 
 
+def tuned_names(tuning: TuningConfig) -> list[str]:
+    """The options of the optimizer that a tuning has values for."""
+    names = (option.name for option in fields(OptimizerConfig) if option.name != "name")
+    return [name for name in names if getattr(tuning, name) is not None]
+
+
 @dataclass
 class TrainerConfig:
     """Where a run trains (conf/trainer)."""

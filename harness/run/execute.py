@@ -89,7 +89,7 @@ def _skip(config: Config, identity: Identity) -> Outcome | None:
     folder, path = _places(config, identity)
     if config.rerun:
         return None
-    run_id, title = identity.run_id, _title(config, identity)
+    run_id, title = identity.run_id, title_of(config, identity.entry.label)
     old = find_completed(folder.runs, path, run_id)
     if old is None:
         return None if config.retry_failed else _skip_failed(path, title, run_id)
@@ -122,7 +122,7 @@ def _train_and_record(
     folder, path = _places(config, identity)
     require_writable(path.parent)
     remember(prepared)
-    title = _title(config, identity)
+    title = title_of(config, identity.entry.label)
     lease = take(folder.unfinished(identity.run_id), title, config.sweep)
     if isinstance(lease, Owner):
         return _busy(prepared, lease)
@@ -206,7 +206,7 @@ def _overlap(prepared: Prepared, cost: Cost | None) -> float | msgspec.UnsetType
 def _busy(prepared: Prepared, owner: Owner | None) -> Outcome:
     """The outcome of a run that another process has."""
     who = f"process {owner.pid} on {owner.node}" if owner else "another process"
-    title = _title(prepared.config, prepared.identity)
+    title = title_of(prepared.config, prepared.identity.entry.label)
     line = f"busy       {title}: {who} has it"
     return Outcome("busy", line, run_id=prepared.identity.run_id)
 
@@ -247,10 +247,6 @@ def _write_plots(training: Training, folder: ResultsFolder, path: Path) -> None:
             folder.picture(path, name).write_bytes(picture)
     except PLUGIN_ERRORS as error:
         complain(f"{path.stem}: not all plots were made: {first_line(error)}")
-
-
-def _title(config: Config, identity: Identity) -> str:
-    return title_of(config.task["name"], identity.entry.label, config.seed)
 
 
 def _places(config: Config, identity: Identity) -> tuple[ResultsFolder, Path]:

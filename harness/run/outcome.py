@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from recurbench.harness.config.sections import Config
+from recurbench.harness.config.sections import Config, tuned_names
+from recurbench.harness.console import as_override
 from recurbench.harness.errors import UserError
 from recurbench.harness.results.archive import find_completed
 from recurbench.harness.results.folder import ResultsFolder, make_writable
@@ -92,7 +93,7 @@ def write_record(record: Record, config: Config) -> Outcome:
     """
     folder = ResultsFolder(Path(config.results_dir))
     path = folder.record(record.task["name"], record.cell["name"], record.run_id)
-    title = title_of(record.task["name"], record.entry.label, record.seed)
+    title = title_of(config, record.entry.label)
     require_writable(path.parent)
     other = find_completed(folder.runs, path, record.run_id)
     completed = record.status == "completed"
@@ -123,9 +124,18 @@ def require_writable(folder: Path) -> None:
         raise UserError(f"cannot write to {folder}: {error.strerror}; set results_dir") from error
 
 
-def title_of(task: str, label: str, seed: int) -> str:
-    """A run in a few words."""
-    return f"{task} · {label} · seed {seed}"
+def title_of(config: Config, label: str) -> str:
+    """A run in a few words; a trial of a tuning is told from the others by what is tuned.
+
+    Args:
+        config: of the run.
+        label: of its entry.
+    """
+    tried = " ".join(
+        f"{name}={as_override(getattr(config.optimizer, name))}"
+        for name in tuned_names(config.tuning)
+    )
+    return " · ".join(filter(None, [config.task["name"], label, tried, f"seed {config.seed}"]))
 
 
 def now() -> str:

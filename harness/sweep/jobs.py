@@ -37,4 +37,4 @@ class Job:
 
 def title_of_job(config: Config) -> str:
     """The run of a configuration in a few words, before its data is loaded."""
-    return title_of(config.task["name"], identify(config, None).entry.label, config.seed)
+    return title_of(config, identify(config, None).entry.label)

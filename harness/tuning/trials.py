@@ -7,11 +7,10 @@ so that they are the same for every cell, task and seed, and at every call.
 import math
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
 from itertools import product
 from typing import Any, get_type_hints
 
-from recurbench.harness.config.sections import OptimizerConfig, TuningConfig
+from recurbench.harness.config.sections import OptimizerConfig, TuningConfig, tuned_names
 from recurbench.harness.errors import UserError
 from recurbench.harness.results.selection import Edge
 from recurbench.limits import complaint
@@ -29,11 +28,9 @@ def tuned_options(tuning: TuningConfig) -> dict[str, list[Any]]:
     Raises:
         UserError: there are none, or a value is none that the option takes.
     """
-    names = [option.name for option in fields(OptimizerConfig) if option.name != "name"]
     found = {
-        name: [_value(name, value) for value in values]
-        for name in names
-        if (values := getattr(tuning, name)) is not None
+        name: [_value(name, value) for value in getattr(tuning, name)]
+        for name in tuned_names(tuning)
     }
     if not found:
         raise UserError(f"tuning={tuning.name}: nothing is tuned; give tuning.lr=[0.001,0.01]")

@@ -1,5 +1,6 @@
 """A tuned sweep: equal trials for all entries of a track, widened once, and resumed by itself."""
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -146,6 +147,25 @@ def test_the_command_runs_the_trials_and_those_beyond(
     assert capsys.readouterr().out.count("skipped ") == 6
     assert main(["run", "tuning=grid", *TINY]) == 2
     assert "several trials need `run -m`" in capsys.readouterr().err
+
+
+def test_a_line_about_a_trial_says_what_is_tried(
+    workplace: Path, config_store, capsys: pytest.CaptureFixture
+) -> None:
+    tuning = ["tuning=grid", "tuning.lr=[0.003,0.01]", "tuning.weight_decay=[0.1]"]
+    command = ["run", "-m", "cell=rnn", *tuning, "tuning.widen=false", *TINY]
+
+    def lines(*further: str) -> list[str]:
+        assert main([*command, *further]) == 0
+        pattern = r"^(?:to run|completed|skipped) .* · (lr=.*) · seed 0"
+        return sorted(re.findall(pattern, capsys.readouterr().out, re.MULTILINE))
+
+    each = [f"lr={lr} weight_decay=0.1" for lr in ("0.003", "0.01")]
+    assert lines("--dry-run") == each, "runs to come"
+    assert lines() == each, "runs that ended"
+    assert lines() == each, "runs that were completed before"
+    assert main(["run", "-m", "cell=rnn", "optimizer.lr=0.003", *TINY, "--dry-run"]) == 0
+    assert "lr=" not in capsys.readouterr().out, "nothing is tuned"
 
 
 def test_trials_may_have_fewer_seeds_than_the_best_of_them(
