@@ -18,6 +18,11 @@ from recurbench.harness.run.environment import describe_environment, machine_of
 from recurbench.harness.run.identity import Identity, identify
 from recurbench.harness.run.recorder import DivergedError
 
+TOO_LARGE = (
+    "can't allocate memory", "Storage size calculation overflowed", "Overflow when unpacking long",
+)  # fmt: skip
+"""What torch says on a CPU of a tensor that is too large; the error has no type of its own."""
+
 
 class KilledError(Exception):
     """The process of a run ended before the run did."""
@@ -138,6 +143,13 @@ def title_of(config: Config, label: str) -> str:
     return " · ".join(filter(None, [config.task["name"], label, tried, f"seed {config.seed}"]))
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory did not suffice, or that no memory could."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return any(phrase in str(error) for phrase in TOO_LARGE)
+
+
 def now() -> str:
     """The time of day, as records hold it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -150,8 +162,7 @@ def _status_of(error: BaseException | None) -> Status:
         return "diverged"
     if isinstance(error, KilledError):
         return "killed"
-    out_of_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    if out_of_memory or "can't allocate memory" in str(error):  # torch's error on a CPU
+    if is_out_of_memory(error):
         return "out_of_memory"
     return "failed"
 

@@ -1,5 +1,7 @@
 """`recurbench probe`: the card of a cell, at its initial weights and after training."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ from recurbench.harness.results.folder import ResultsFolder, safe_name
 from recurbench.harness.results.record import digest
 from recurbench.harness.results.writing import write_whole
 from recurbench.harness.run.environment import describe_environment
+from recurbench.harness.run.outcome import is_out_of_memory
 from recurbench.harness.run.restore import config_of
 from recurbench.tasks.base import Task
 
@@ -68,12 +71,14 @@ def probe_cell(arguments: list[str], layer: int) -> Document:
     config = resolve(composed)
     torch.set_num_threads(1)
     size = config.model.embedding_size
-    with refusals_of("cell", config.cell["name"]), seeded(config.seed, "layer 0"):
-        cell = make_cell(config, size, config.cell["hidden_size"])
     name = names[0]
     if overrides:
         name += f"-{digest([config.cell, size, config.seed])[:8]}"
-    return _document(config, name, cell, None)
+    hidden_size = config.cell["hidden_size"]
+    with within_memory(f"cell={names[0]} with hidden size {hidden_size} and {size} inputs"):
+        with refusals_of("cell", config.cell["name"]), seeded(config.seed, "layer 0"):
+            cell = make_cell(config, size, hidden_size)
+        return _document(config, name, cell, None)
 
 
 def probe_run(results: Path, run_id: str, layer: int, arguments: list[str]) -> Document:
@@ -102,10 +107,29 @@ def probe_run(results: Path, run_id: str, layer: int, arguments: list[str]) -> D
     pools = [
         _inputs(model, cell, task) for model, cell in zip((initial, trained), cells, strict=True)
     ]
-    document = _document(config, name, cells[0], pools[0])
-    document.run_id, document.layer = record.run_id, layer
-    document.trained = probe(cells[1], _maker(config, cells[1]), SETTINGS, pools[1])
+    with within_memory(f"run {record.run_id}"):
+        document = _document(config, name, cells[0], pools[0])
+        document.run_id, document.layer = record.run_id, layer
+        document.trained = probe(cells[1], _maker(config, cells[1]), SETTINGS, pools[1])
     return document
+
+
+@contextmanager
+def within_memory(what: str) -> Iterator[None]:
+    """Turns an error about memory into one of the user's.
+
+    Args:
+        what: is measured.
+
+    Raises:
+        UserError: memory did not suffice.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise UserError(f"{what}: too large for the memory of this machine") from error
 
 
 def show(document: Document, output: Path | None, results: Path) -> None:

@@ -187,6 +187,11 @@ def test_what_a_cell_does_not_have_is_said(
         (["gru", "task=adding"], "task=adding: only cell.KNOB, model.embedding_size and seed"),
         (["gru", "model.depth=2"], "model.depth=2: only cell.KNOB"),
         (["attention_gru", "cell.heads=3"], "cell=attention_gru: hidden_size=64 is not a multiple"),
+        (
+            ["gru", "cell.hidden_size=100000000"],
+            "cell=gru with hidden size 100000000 and 32 inputs: too large for the memory",
+        ),
+        (["rnn", f"cell.hidden_size={10**20}"], "too large for the memory of this machine"),
         (["gru", "--layer", "2"], "--layer 2: goes with --run"),
         (["gru", "--layer", "0"], "--layer 0: must be an integer of at least 1"),
         (["gru", "--output", "file"], "--output file: a file; name a folder"),
