@@ -2,11 +2,18 @@
 
 import argparse
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from recurbench.harness.commands.completion import add_completed_names, names_of
 from recurbench.harness.errors import UserError
 from recurbench.harness.results.board import Filter
 from recurbench.harness.results.folder import ResultsFolder
+from recurbench.harness.results.index import read_runs
+from recurbench.harness.results.runs import Run
+
+MATTERS = ("cell.", "model.embedding_size=", "seed=")
+"""What overrides may begin with that change a cell."""
 
 
 def add_results(parser: argparse.ArgumentParser) -> None:
@@ -33,20 +40,33 @@ def add_filters(parser: argparse.ArgumentParser, *, of_tasks: str = "") -> None:
         parser: of the subcommand.
         of_tasks: what else may be said with a task.
     """
-    for name, what in (
-        ("task", f"of these tasks{of_tasks}"),
-        ("cell", "of these cells, or entries by their label"),
-        ("track", "of these tracks, by their id"),
-        ("study", "of these studies, with a summary of each"),
+    for name, what, names in (
+        ("task", f"of these tasks{of_tasks}", lambda _: names_of("task")),
+        ("cell", "of these cells, or entries by their label", lambda _: names_of("cell")),
+        ("track", "of these tracks, by their id", _recorded(lambda run: run.setting.track.id)),
+        ("study", "of these studies, with a summary of each", _recorded(lambda run: run.study)),
     ):
-        parser.add_argument(
+        action = parser.add_argument(
             f"--{name}", action="extend", type=items, default=[], metavar="NAME,...",
             help=f"only runs {what}",
         )  # fmt: skip
+        add_completed_names(action, names)
     parser.add_argument(
         "--where", action="append", default=[], metavar="KEY=VALUE",
         help="only runs with this option, such as task.delay=20 (repeatable)",
     )  # fmt: skip
+
+
+def _recorded(
+    name: Callable[[Run], str | None],
+) -> Callable[[argparse.Namespace], Iterable[str]]:
+    """Finds the names of a kind that runs have, for a shell to complete."""
+
+    def names(options: argparse.Namespace) -> set[str]:
+        runs = (run for run in read_runs(records_of(options)) if isinstance(run, Run))
+        return {found for run in runs if (found := name(run)) is not None}
+
+    return names
 
 
 def filter_of(options: argparse.Namespace) -> Filter:

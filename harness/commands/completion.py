@@ -1,13 +1,13 @@
-"""What a shell completes, by argcomplete: commands, options, and overrides of Hydra's grammar.
+"""What a shell completes, by argcomplete: commands, options, names, overrides of Hydra's grammar.
 
-All comes from the catalogue and the folders of presets, so that no completion imports torch once
-the catalogue is known.
+All but what is read from records comes from the catalogue and the folders of presets, so that no
+completion imports torch once the catalogue is known.
 """
 
 import argparse
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -35,11 +35,71 @@ def add_completed_overrides(parser: argparse.ArgumentParser, action: argparse.Ac
         action.completer = _overrides  # type: ignore[attr-defined] # argcomplete's way
 
 
+def add_completed_cell(action: argparse.Action, beginnings: tuple[str, ...]) -> None:
+    """Lets a shell complete a cell and, behind it, overrides.
+
+    Args:
+        action: the argument that takes them.
+        beginnings: what the overrides may begin with.
+    """
+    action.completer = lambda prefix, **_: (  # type: ignore[attr-defined] # argcomplete's way
+        cell_or_overrides(prefix, _words(), _known(), beginnings)
+    )
+
+
+def add_completed_names(
+    action: argparse.Action, names: Callable[[argparse.Namespace], Iterable[str]]
+) -> None:
+    """Lets a shell complete a list of names with commas.
+
+    Args:
+        action: the option that takes it.
+        names: those there are, given what else stands on the line.
+    """
+    action.completer = lambda prefix, parsed_args, **_: (  # type: ignore[attr-defined] # as above
+        listed(prefix, names(parsed_args))
+    )
+
+
+def names_of(group: str) -> list[str]:
+    """What a group such as `cell` can be set to, plugins and presets."""
+    return _presets(_known())[group]
+
+
+def listed(prefix: str, names: Iterable[str]) -> list[str]:
+    """The lists of names that may be meant by the beginning of one, of which the last is open."""
+    before, comma, last = prefix.rpartition(",")
+    return [f"{before}{comma}{name}" for name in sorted(names) if name.startswith(last)]
+
+
+def cell_or_overrides(
+    prefix: str, words: list[str], known: Catalogue, beginnings: tuple[str, ...]
+) -> list[str]:
+    """The cell that may be meant by the beginning of a name, or the overrides behind it.
+
+    Args:
+        prefix: what is there of it.
+        words: the whole line, on which a cell may stand already.
+        known: all plugins and options.
+        beginnings: what the overrides may begin with.
+    """
+    cells = _presets(known)["cell"]
+    chosen = [word for word in words if word in cells and word != prefix]
+    if not chosen:
+        return [cell for cell in cells if cell.startswith(prefix)]
+    found = overrides(prefix, [f"cell={cell}" for cell in chosen], known)
+    return [override for override in found if override.startswith(beginnings)]
+
+
 def _overrides(prefix: str, **_: Any) -> list[str]:
     """The overrides that may be meant by the beginning of one."""
+    return overrides(prefix, _words(), _known())
+
+
+def _known() -> Catalogue:
     from recurbench.harness.commands.list import ask_plugins
 
-    return overrides(prefix, _words(), catalogue(ask_plugins))
+    return catalogue(ask_plugins)
 
 
 def overrides(prefix: str, words: list[str], known: Catalogue) -> list[str]:

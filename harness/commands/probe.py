@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from recurbench.harness.commands.arguments import add_number, add_results
+from recurbench.harness.commands.arguments import MATTERS, add_number, add_results
+from recurbench.harness.commands.completion import add_completed_cell
 from recurbench.harness.errors import UserError
 
 HELP = "what kind of memory a cell is: reach, spectrum, capacity, noise, cost"
@@ -16,10 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "checkpoint (train.keep_checkpoint=true) beside the initial ones. Leaves a JSON document "
         "and, if matplotlib is installed, a picture."
     )
-    parser.add_argument(
+    action = parser.add_argument(
         "arguments", nargs="*", metavar="CELL | OVERRIDE",
         help="the cell, and overrides such as cell.hidden_size=128, model.embedding_size=8, seed=1",
     )  # fmt: skip
+    add_completed_cell(action, MATTERS)
     parser.add_argument("--run", metavar="RUN_ID", help="the cell of this run, trained")
     add_number(parser, "layer", int, 1, "which layer of the run's stack", at_least=1)
     parser.add_argument(

@@ -11,6 +11,7 @@ from rich.console import Console
 from torch import Tensor
 
 from recurbench.cells.base import RecurrentCell
+from recurbench.harness.commands.arguments import MATTERS
 from recurbench.harness.commands.loaded.kept import checkpoint_of, initial_model, load_kept
 from recurbench.harness.commands.show import find_record
 from recurbench.harness.config.compose import compose_jobs, options_of
@@ -37,9 +38,6 @@ from recurbench.harness.run.restore import config_of
 from recurbench.tasks.base import Task
 
 SETTINGS = Settings()
-
-MATTERS = ("cell.", "model.embedding_size=", "seed=")
-"""What overrides may begin with; nothing else changes a cell."""
 
 POOL = 4096
 """Inputs of a trained cell that it is driven by."""
