@@ -18,16 +18,12 @@ from recurbench.tasks.base import (
     one_hot_logits,
 )
 from recurbench.tasks.common.baselines import NearestMean
-from recurbench.tasks.common.corpora import fetch
 from recurbench.tasks.common.counting import expected_overlap
 from recurbench.tasks.common.files import Splits
 from recurbench.tasks.common.sequences import POOL, Sequences, bucket
 from recurbench.tasks.common.source import Recorded, Source
 from recurbench.tasks.variable_length import ts_files
 from recurbench.tasks.variable_length.rules import Rule
-
-VAL_EVERY = 5
-"""Of each speaker's utterances for training, every fifth is for validation."""
 
 
 class ByRule(Source):
@@ -139,20 +135,6 @@ def in_turn(task: Task) -> Predictor:
         return one_hot_logits(torch.arange(len(task.targets_of(batch))) % classes, classes)
 
     return say
-
-
-def japanese_vowels() -> Splits[ts_files.Series]:
-    """The published files; every fifth utterance of each speaker in the first is for validation."""
-    recorded, test = (
-        ts_files.read(fetch(f"japanese_vowels/JapaneseVowels_{part}.ts"))
-        for part in ("TRAIN", "TEST")
-    )
-    splits, seen = Splits(test=test), dict.fromkeys((series.label for series in recorded), 0)
-    for series in recorded:
-        seen[series.label] += 1
-        held_out = seen[series.label] % VAL_EVERY == 0
-        (splits.val if held_out else splits.train).append(series)
-    return splits
 
 
 def _time_means(batch: Batch) -> Tensor:

@@ -11,10 +11,22 @@ from recurbench.tasks.common.classification import Classification
 from recurbench.tasks.common.files import only_with_files, own_files
 from recurbench.tasks.common.source import FromSource, Source
 from recurbench.tasks.variable_length import ts_files
+from recurbench.tasks.variable_length.published import published
 from recurbench.tasks.variable_length.rules import FirstSymbol, Parity, Rule, TemporalOrder
-from recurbench.tasks.variable_length.sources import ByRule, SeriesWithClasses, japanese_vowels
+from recurbench.tasks.variable_length.sources import ByRule, SeriesWithClasses
 
-Dataset = Literal["synthetic", "japanese_vowels", "file"]
+Dataset = Literal[
+    "synthetic",
+    "japanese_vowels",
+    "acsf1",
+    "arrow_head",
+    "basic_motions",
+    "gun_point",
+    "italy_power_demand",
+    "osu_leaf",
+    "pickup_gesture_wiimote_z",
+    "file",
+]
 RuleName = Literal["first_symbol", "temporal_order", "parity"]
 
 
@@ -41,6 +53,11 @@ class VariableLength(Classification, FromSource):
 
     `dataset=japanese_vowels` names one of nine speakers from 12 features of 7 to 29 steps (Kudo,
     Toyama & Shimbo, "Multidimensional curve classification using passing-through regions", 1999).
+    `dataset=gun_point`, and its like, are small sets of the UCR and UEA archives, of 24 to 1,460
+    steps (Dau et al., "The UCR Time Series Archive", 2019; Bagnall et al., "The UEA multivariate
+    time series classification archive", 2018). They are read from the package aeon, which brings
+    them along (`pip install --no-deps aeon==1.6.0`). Of each class of these published training
+    files, every fifth series is for validation.
     `dataset=file` reads series with classes from a `.ts` file, the format of the UEA archive (see
     `ts_files.py`). Without files of their own, validation and test get a tenth of the series each,
     by a hash of their values. Features are standardised by the mean and the deviation of all
@@ -119,7 +136,7 @@ class VariableLength(Classification, FromSource):
                 lambda series: series.content,
             )
         else:
-            found = japanese_vowels()
+            found = published(self.dataset)
         return SeriesWithClasses(self.name, found)
 
     def references_of(self, split: str) -> dict[str, float]:

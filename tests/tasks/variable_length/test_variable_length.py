@@ -158,7 +158,10 @@ def test_evaluation_goes_from_short_to_long():
 @pytest.mark.parametrize(
     ("knobs", "message"),
     [
-        ({"dataset": "vowels"}, "dataset must be one of synthetic, japanese_vowels, file, not"),
+        (
+            {"dataset": "vowels"},
+            "dataset must be one of synthetic, japanese_vowels, acsf1, arrow_head,",
+        ),
         (
             {"rule": "last_symbol"},
             "rule must be one of first_symbol, temporal_order, parity, not last_symbol",
