@@ -27,6 +27,7 @@ from recurbench.harness.results.report import View, as_terminal
 from recurbench.harness.results.runs import Run
 from recurbench.harness.results.selection import one_of_each_id
 from recurbench.harness.results.splits import asked_for, on_splits
+from recurbench.harness.results.thresholds import columns_of, thresholds_of, with_thresholds
 from recurbench.harness.results.tracks import Track
 from recurbench.harness.results.writing import write_whole
 
@@ -34,6 +35,8 @@ HELP = "rank the cells on every track"
 
 TABLES = ("terminal", "markdown", "latex")
 """Formats of which a reader can choose columns and lines; the others have all there is."""
+
+WITH_THRESHOLDS = (*TABLES, "csv", "json")
 
 PORT = 8750
 
@@ -48,6 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="COLUMN",
         help="by a column, as in --sort test; --sort -test: largest first",
     )
+    parser.add_argument(
+        "--threshold", action="extend", type=items, default=[], metavar="SCORE,...",
+        help="columns for the steps and seconds of training until val scores were as good as this",
+    )  # fmt: skip
     parser.add_argument("--all-trials", action="store_true", help="a line for each trial too")
     parser.add_argument(
         "--paired",
@@ -72,8 +79,12 @@ def call(options: argparse.Namespace) -> int:
     if options.output is not None:
         require_place(options.output)
     form = _format(options.format, options.output)
-    view = _view(options)
-    if form not in TABLES and view != View():
+    thresholds = thresholds_of(options.threshold)
+    view = _view(options, columns_of(thresholds))
+    if thresholds and (form not in WITH_THRESHOLDS or options.serve):
+        page = "the page" if options.serve else form
+        raise UserError(f"--threshold goes with {', '.join(WITH_THRESHOLDS)}, not with {page}")
+    if form not in TABLES and _is_chosen(options):
         raise UserError(
             f"--columns, --sort and --all-trials go with {', '.join(TABLES)}, not with {form}"
         )
@@ -81,7 +92,7 @@ def call(options: argparse.Namespace) -> int:
         if options.output or options.format:
             raise UserError("--serve shows the page; leave --output and --format out")
         return _serve(options, records_of(options))
-    text = _text(options, form, view)
+    text = _text(options, form, view, thresholds)
     if options.output is None:
         sys.stdout.write(text)
         return 0
@@ -93,11 +104,12 @@ def call(options: argparse.Namespace) -> int:
 
 
 @uncollected()
-def _text(options: argparse.Namespace, form: str, view: View) -> str:
+def _text(options: argparse.Namespace, form: str, view: View, thresholds: dict[str, float]) -> str:
     """The board in a format."""
     board = _board(options, load_runs(records_of(options)), every_study=form == "html")
     if options.paired and not any(map(_pairable, board.tracks)):
         raise UserError("--paired: no two entries of a track have two seeds in common")
+    board = with_thresholds(board, thresholds)
     if form == "terminal":
         return as_terminal(board, view, to_file=options.output is not None)
     return FORMATS[form](board, view)
@@ -175,22 +187,31 @@ def _format(asked: str | None, output: Path | None) -> str:
     return ENDINGS[ending]
 
 
-def _view(options: argparse.Namespace) -> View:
-    shown = tuple(_column("--columns", name) for name in options.columns or ())
-    by = options.sort and _column("--sort", options.sort.removeprefix("-"))
+def _is_chosen(options: argparse.Namespace) -> bool:
+    """Whether a reader chose columns, an order or lines."""
+    return bool(options.columns or options.sort or options.all_trials)
+
+
+def _view(options: argparse.Namespace, added: list[Column]) -> View:
+    """What to show; columns that other options add stand last, unless they were placed."""
+    known = [*COLUMNS, *added]
+    shown = [_column("--columns", name, known) for name in options.columns or ()]
+    shown = shown or list(View().columns)
+    shown += [column for column in added if column not in shown]
+    by = options.sort and _column("--sort", options.sort.removeprefix("-"), known)
     if by and by.sorts is None:
         raise UserError(f"--sort {options.sort}: rows cannot be sorted by it")
     return View(
-        shown or View().columns,
+        tuple(shown),
         by or None,
         downwards=bool(by) and options.sort.startswith("-"),
         all_trials=options.all_trials,
     )
 
 
-def _column(option: str, name: str) -> Column:
-    for column in COLUMNS:
+def _column(option: str, name: str, known: list[Column]) -> Column:
+    for column in known:
         if column.heading == name:
             return column
-    known = [column.heading for column in COLUMNS]
-    raise UserError(f"{option} {name}: no such column{nearest(name, known)}")
+    headings = [column.heading for column in known]
+    raise UserError(f"{option} {name}: no such column{nearest(name, headings)}")

@@ -12,6 +12,7 @@ from recurbench.harness.results.page import as_html
 from recurbench.harness.results.plain import LINE, latex, spreadsheet
 from recurbench.harness.results.report import View, as_markdown, as_terminal, headed, lines
 from recurbench.harness.results.rows import Row
+from recurbench.harness.results.thresholds import in_csv
 from recurbench.harness.results.tracks import Track
 
 ENTRY = (
@@ -27,11 +28,13 @@ RUN = ("run_id", "seed", "val", "test", "machine", "commit", "record")
 
 def as_csv(board: Board, view: View) -> str:
     """A line per entry and per reference, numbers in full."""
-    return to_csv(TABLE, table(board))
+    rows = [row for track in board.tracks for row in track.entries]
+    thresholds = dict.fromkeys(name for row in rows for name in in_csv(row))
+    return to_csv((*TABLE, *thresholds), table(board))
 
 
 def table(board: Board) -> list[dict[str, Any]]:
-    """Entries and references by the columns of `TABLE`."""
+    """Entries and references by the columns of `TABLE`, and entries by those of thresholds."""
     found: list[dict[str, Any]] = []
     for track in board.tracks:
         shared = _shared(board, track)
@@ -108,6 +111,7 @@ def _entry(row: Row) -> dict[str, Any]:
         "length_area": area,
         "length_area_low": around and around[0],
         "length_area_high": around and around[1],
+        **in_csv(row),
     }
 
 

@@ -28,6 +28,7 @@ class Row:
         seeds: completed seeds of the chosen trial.
         splits: mean and interval of the test splits that do not rank, by their names.
         length_area: mean and interval of the area below the length curve (see `lengths`).
+        reached: how soon each threshold that was asked for was reached (see `thresholds`).
         trial: the chosen optimizer setting.
         trials: optimizer settings that were tried.
         edge: whether the chosen rate is at the edge of those that were tried.
@@ -53,6 +54,7 @@ class Row:
     seeds: int = 0
     splits: dict[str, tuple[float, Interval | None]] = field(default_factory=dict)
     length_area: tuple[float, Interval | None] | None = None
+    reached: dict[str, dict[str, Any]] = field(default_factory=dict)
     trial: dict[str, Any] = field(default_factory=dict)
     trials: int = 0
     edge: bool = False

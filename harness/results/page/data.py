@@ -16,10 +16,10 @@ from recurbench import __version__
 from recurbench.harness.console import as_override
 from recurbench.harness.results.archive import read_chosen
 from recurbench.harness.results.board import Board
+from recurbench.harness.results.captions import captions
 from recurbench.harness.results.page.curves import curve_of, points_for
 from recurbench.harness.results.plain import plain
 from recurbench.harness.results.record import Record
-from recurbench.harness.results.report import captions
 from recurbench.harness.results.rows import Row
 from recurbench.harness.results.studies import THRESHOLDS, Study
 from recurbench.harness.results.summary import track_names

@@ -9,9 +9,10 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from recurbench.harness.results.board import Board, build_board
+from recurbench.harness.results.captions import captions
 from recurbench.harness.results.columns import COLUMNS, with_half
 from recurbench.harness.results.export import FORMATS
-from recurbench.harness.results.report import View, captions, lines
+from recurbench.harness.results.report import View, lines
 from recurbench.harness.results.rows import Row
 from recurbench.harness.results.runs import Run
 
