@@ -24,14 +24,15 @@ class Induction(Classification, Synthetic):
     Induction heads of Olsson et al., "In-context Learning and Induction Heads", 2022, in the layout
     of Gu & Dao, "Mamba: Linear-Time Sequence Modeling with Selective State Spaces", 2023, section
     4.1: random symbols, among which the trigger stands once, at any place but the last two, and
-    once more at the end. With `length=9`:
+    once more at the end. With `length=9` and `alphabet=16`:
 
         input    4 0 > 2 2 1 7 0 >
         target                   2
 
-    Gu & Dao train with `length=256` and 16 symbols, and test up to a million steps.
+    Gu & Dao train with `length=256` and 16 symbols, and test up to a million steps. A GRU
+    finds the rule all at once or not at all, and the later the longer sequences are.
 
-        >>> task = Induction(length=9)
+        >>> task = Induction(length=9, alphabet=16)
         >>> symbols = torch.tensor([[4, 0, 2, 2, 1, 7, 0]])
         >>> inputs, targets, _ = task.layout(symbols, torch.tensor([2]))
         >>> inputs.tolist()  # 16 is the trigger
@@ -49,15 +50,15 @@ class Induction(Classification, Synthetic):
 
     name = "induction"
     measures = "storing one symbol by what came before it, and nothing else"
-    default_references = {"chance": 0.0625, "bag": 0.1542, "optimal": 1.0}
-    seconds = 21.0
+    default_references = {"chance": 0.0078, "bag": 0.0345, "optimal": 1.0}
+    seconds = 40.0
     grows = "length"
 
     def __init__(
         self,
         *,
-        length: Annotated[int, Ge(3)] = 32,
-        alphabet: Annotated[int, Ge(2)] = 16,
+        length: Annotated[int, Ge(3)] = 128,
+        alphabet: Annotated[int, Ge(2)] = 128,
         eval_sequences: Annotated[int, Ge(1)] = 1000,
     ) -> None:
         super().__init__()

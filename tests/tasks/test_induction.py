@@ -59,7 +59,7 @@ def test_the_references_are_those_of_all_sequences(length, alphabet):
 def test_the_example_in_the_docstring_holds():
     lines = [line.split() for line in Induction.__doc__.splitlines()]
     shown, (target,) = (line[1:] for line in lines if line[:1] in (["input"], ["target"]))
-    task = Induction(length=9)
+    task = Induction(length=9, alphabet=16)
     ids = [task.trigger if symbol == ">" else int(symbol) for symbol in shown]
     symbols = torch.tensor([[symbol for symbol in ids if symbol != task.trigger]])
     inputs, targets, _ = task.layout(symbols, torch.tensor([ids.index(task.trigger)]))
