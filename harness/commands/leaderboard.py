@@ -20,8 +20,10 @@ from recurbench.harness.errors import UserError, nearest
 from recurbench.harness.results.board import Board, build_board
 from recurbench.harness.results.columns import COLUMNS, Column
 from recurbench.harness.results.export import ENDINGS, FORMATS
+from recurbench.harness.results.folder import ResultsFolder
 from recurbench.harness.results.index import read_runs, uncollected
 from recurbench.harness.results.plain import LINE, plain
+from recurbench.harness.results.probes import read_probes
 from recurbench.harness.results.record import Damaged
 from recurbench.harness.results.report import View, as_terminal
 from recurbench.harness.results.runs import Run
@@ -106,7 +108,7 @@ def call(options: argparse.Namespace) -> int:
 @uncollected()
 def _text(options: argparse.Namespace, form: str, view: View, thresholds: dict[str, float]) -> str:
     """The board in a format."""
-    board = _board(options, load_runs(records_of(options)), every_study=form == "html")
+    board = _board(options, load_runs(records_of(options)), page=form == "html")
     if options.paired and not any(map(_pairable, board.tracks)):
         raise UserError("--paired: no two entries of a track have two seeds in common")
     board = with_thresholds(board, thresholds)
@@ -115,14 +117,22 @@ def _text(options: argparse.Namespace, form: str, view: View, thresholds: dict[s
     return FORMATS[form](board, view)
 
 
-def _board(options: argparse.Namespace, found: list[Run], *, every_study: bool) -> Board:
-    """The board that is asked for; a page has all studies, as its readers choose among them."""
+def _board(options: argparse.Namespace, found: list[Run], *, page: bool) -> Board:
+    """The board that is asked for.
+
+    A page has all studies, as its readers choose among them, and what was probed.
+    """
     tasks, wanted = asked_for(options.task)
     runs, splits = on_splits(replace(filter_of(options), tasks=tuple(tasks)).of(found), wanted)
     studies = options.study
-    if every_study and not studies:
+    if page and not studies:
         studies = sorted({run.study for run in runs if run.study})
-    return build_board(runs, paired=options.paired, studies=studies, splits=splits)
+    board = build_board(runs, paired=options.paired, studies=studies, splits=splits)
+    return replace(board, probes=read_probes(_probes(options))) if page else board
+
+
+def _probes(options: argparse.Namespace) -> Path:
+    return ResultsFolder(options.results).probes
 
 
 def _serve(options: argparse.Namespace, folder: Path) -> int:
@@ -139,9 +149,9 @@ def _serve(options: argparse.Namespace, folder: Path) -> int:
             elif run not in said:
                 said.add(run)
                 complain(f"{run.path}: skipped: {run.reason}")
-        return _board(options, found, every_study=True) if found else build_board([])
+        return _board(options, found, page=True) if found else build_board([])
 
-    serve(folder, build, options.port)
+    serve([folder, _probes(options)], build, options.port)
     return 0
 
 

@@ -27,16 +27,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="FOLDER", help="default: <results>/probes"
     )  # fmt: skip
+    parser.add_argument(
+        "--pages", type=Path, metavar="FOLDER",
+        help="no cell: probe all built-in ones, write a page for each and a table of all",
+    )  # fmt: skip
     add_results(parser)
 
 
 def call(options: argparse.Namespace) -> int:
     """Prints the card, and writes it down."""
-    from recurbench.harness.commands.loaded.probe import probe_cell, probe_run, show
+    from recurbench.harness.commands.loaded.probe import (
+        make_pages,
+        probe_cell,
+        probe_run,
+        show,
+    )
 
     output: Path | None = options.output
-    if output is not None and output.exists() and not output.is_dir():
-        raise UserError(f"--output {output}: a file; name a folder")
+    for name, folder in (("--output", output), ("--pages", options.pages)):
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise UserError(f"{name} {folder}: a file; name a folder")
+    if options.pages is not None:
+        if options.arguments or options.run or output:
+            raise UserError("--pages is about all cells at their defaults; leave the rest out")
+        make_pages(options.pages)
+        return 0
 
     if options.run is None:
         document = probe_cell(options.arguments, options.layer)

@@ -22,7 +22,7 @@ def table_of(document: Document) -> Table:
         title=document.title,
         title_justify="left",
     )
-    for lines in zip(*map(_lines, cards), strict=True):
+    for lines in zip(*map(lines_of, cards), strict=True):
         if lines[0] is None:
             table.add_section()
         else:
@@ -30,19 +30,19 @@ def table_of(document: Document) -> Table:
     return table
 
 
-def _lines(card: Card) -> Iterator[tuple[str, str] | None]:
+def lines_of(card: Card) -> Iterator[tuple[str, str] | None]:
     """What a card says, as name and value; None stands between sections."""
     norms = card.reach.norms
     for k in BACK:
         share = f"{norms[k] / norms[0]:.2g}" if k < len(norms) and norms[0] else "-"
         yield f"gradient {k} step{'s' * (k > 1)} back", share
-    yield "its half-life, steps", _number(card.reach.half_life, len(norms) - 1)
+    yield "its half-life, steps", number(card.reach.half_life, len(norms) - 1)
     yield None
     spectrum = card.spectrum
-    radius = "state too large" if spectrum.too_large else _quartiles(spectrum.radius, "no state")
+    radius = "state too large" if spectrum.too_large else quartiles(spectrum.radius, "no state")
     yield "largest |eigenvalue| of a step", radius
-    yield "eigenvalues' timescale, steps", _quartiles(spectrum.timescales, "-")
-    yield "largest Lyapunov exponent", _exponent(card)
+    yield "eigenvalues' timescale, steps", quartiles(spectrum.timescales, "-")
+    yield "largest Lyapunov exponent", exponent(card)
     yield None
     for name, capacity in (("output", card.capacity.output), ("state", card.capacity.state)):
         for kind in ("linear", "quadratic"):
@@ -56,7 +56,7 @@ def _lines(card: Card) -> Iterator[tuple[str, str] | None]:
     units = card.units
     bounded = "no bound" if units.saturated is None else f"{100 * units.saturated:.1f} %"
     lags = len(units.autocorrelation) - 1
-    yield "outputs' timescale, steps", _quartiles(units.timescales, "-", lags)
+    yield "outputs' timescale, steps", quartiles(units.timescales, "-", lags)
     yield "outputs above 0.9", bounded
     yield "largest output", f"{units.largest:.2g}"
     yield "outputs that never change", f"{100 * units.silent:.1f} %"
@@ -64,13 +64,14 @@ def _lines(card: Card) -> Iterator[tuple[str, str] | None]:
     yield "change by noise in weights", _times(card.sensitivity.weights)
     yield None
     cost = card.cost
-    yield "a streaming step, µs", _quartiles(cost.step_microseconds, "-")
+    yield "a streaming step, µs", quartiles(cost.step_microseconds, "-")
     yield "state, bytes in float32", f"{cost.state_bytes:,}"
     for size, parameters in cost.parameters.items():
         yield f"parameters, hidden size {size}", f"{parameters:,}"
 
 
-def _exponent(card: Card) -> str:
+def exponent(card: Card) -> str:
+    """The largest Lyapunov exponent with its standard error."""
     found = card.lyapunov
     if not found.exponents:
         return "no state"
@@ -80,7 +81,7 @@ def _exponent(card: Card) -> str:
     return f"{found.exponents[0]:.4f}{error}"
 
 
-def _quartiles(spread: Spread | None, without: str, beyond: int | None = None) -> str:
+def quartiles(spread: Spread | None, without: str, beyond: int | None = None) -> str:
     """The median with its quartiles in brackets."""
     if spread is None:
         return without
@@ -92,7 +93,8 @@ def _quartiles(spread: Spread | None, without: str, beyond: int | None = None) -
     return f"{median} ({lower} to {upper})"
 
 
-def _number(value: float | None, beyond: int) -> str:
+def number(value: float | None, beyond: int) -> str:
+    """A number, of which None is beyond the largest that was looked for."""
     return f">{beyond}" if value is None else f"{value:.3g}"
 
 

@@ -11,6 +11,7 @@ import msgspec
 from recurbench.harness.console import as_override
 from recurbench.harness.errors import UserError, nearest
 from recurbench.harness.results.plain import plain
+from recurbench.harness.results.probes import Probe
 from recurbench.harness.results.runs import Run
 from recurbench.harness.results.studies import Study, summarise
 from recurbench.harness.results.tracks import Track, build_tracks
@@ -68,6 +69,7 @@ class Board:
         own: what else a track does not share with all others, by its id.
         common: the settings that all tracks share.
         studies: summaries over all tracks of a study, those that were asked for.
+        probes: of cells and runs, which the page shows beside entries.
     """
 
     tracks: list[Track]
@@ -75,6 +77,7 @@ class Board:
     own: dict[str, Settings]
     common: Settings
     studies: list[Study]
+    probes: list[Probe] = field(default_factory=list)
 
     def name(self, track: Track) -> str:
         """The track's task with what tells it from its neighbours."""

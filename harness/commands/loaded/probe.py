@@ -24,8 +24,10 @@ from recurbench.harness.model.build import make_cell
 from recurbench.harness.model.sequence_model import SequenceModel
 from recurbench.harness.model.streams import seeded
 from recurbench.harness.plugins.errors import refusals_of
+from recurbench.harness.plugins.registry import registry
 from recurbench.harness.probe.card import probe
 from recurbench.harness.probe.document import Document, write
+from recurbench.harness.probe.pages import write_pages
 from recurbench.harness.probe.picture import can_draw, draw
 from recurbench.harness.probe.settings import Settings
 from recurbench.harness.probe.table import table_of
@@ -150,6 +152,17 @@ def show(document: Document, output: Path | None, results: Path) -> None:
         say(f"wrote {picture}")
     else:
         say("no picture: it needs matplotlib: pip install 'recurbench[plot]'")
+
+
+def make_pages(folder: Path) -> None:
+    """Probes every built-in cell at its defaults, and writes the pages and their index."""
+    cards = []
+    for name, plugin in sorted(registry().plugins["cell"].items()):
+        if plugin.cls.__module__.startswith("recurbench.cells."):
+            cards.append((plugin, probe_cell([name], 1)))
+            say(f"probed {name}")
+    write_pages(cards, folder)
+    say(f"wrote {folder / 'index.md'} and {len(cards)} pages")
 
 
 def _document(config: Config, name: str, cell: RecurrentCell[Any], pool: Tensor | None) -> Document:

@@ -19,6 +19,7 @@ from recurbench.harness.results.board import Board
 from recurbench.harness.results.captions import captions
 from recurbench.harness.results.page.curves import curve_of, points_for
 from recurbench.harness.results.plain import plain
+from recurbench.harness.results.probes import Probe, probes_of
 from recurbench.harness.results.record import Record
 from recurbench.harness.results.rows import Row
 from recurbench.harness.results.studies import THRESHOLDS, Study
@@ -28,6 +29,7 @@ from recurbench.harness.results.tracks import Track
 Curves = dict[str, dict[str, Any] | None]
 Details = dict[str, dict[str, Any]]
 """What a row does not know of its runs, by their ids."""
+Probes = dict[str, list[Probe]]
 
 DIGITS = 7
 LONGEST = 1000
@@ -45,8 +47,8 @@ AS_THEY_ARE = (
 
 def page_data(board: Board) -> dict[str, Any]:
     """All that the page shows of a board; reads the records of the runs that count."""
-    details, curves, points = _read(board)
-    tracks = [_track(board, track, details, curves) for track in board.tracks]
+    details, curves, probes, points = _read(board)
+    tracks = [_track(board, track, details, curves, probes) for track in board.tracks]
     found: dict[str, Any] = clean(
         {
             "version": __version__,
@@ -73,16 +75,18 @@ def clean(value: Any) -> Any:
     return value
 
 
-def _read(board: Board) -> tuple[Details, Curves, int]:
-    """Details and curves of all runs that count, each file read once."""
+def _read(board: Board) -> tuple[Details, Curves, Probes, int]:
+    """Details, curves and probes of all runs that count, each file read once."""
     chosen = board.files()
     points = points_for(sum(map(len, chosen.values())))
     details: Details = {}
     curves: Curves = {}
+    probes: Probes = {}
     for record in read_chosen(chosen):
         details[record.run_id] = _details(record)
         curves[record.run_id] = curve_of(record, points)
-    return details, curves, points
+        probes[record.run_id] = probes_of(board.probes, record)
+    return details, curves, probes, points
 
 
 def _details(record: Record) -> dict[str, Any]:
@@ -100,8 +104,10 @@ def _details(record: Record) -> dict[str, Any]:
     }
 
 
-def _track(board: Board, track: Track, details: Details, curves: Curves) -> dict[str, Any]:
-    rows = [_row(row, track, details, curves) for row in track.entries]
+def _track(
+    board: Board, track: Track, details: Details, curves: Curves, probes: Probes
+) -> dict[str, Any]:
+    rows = [_row(row, track, details, curves) | _probed(row, probes) for row in track.entries]
     return {
         "id": track.id,
         "task": track.task,
@@ -142,6 +148,14 @@ def _row(row: Row, track: Track, details: Details, curves: Curves) -> dict[str, 
                  for run in row.runs],
         "curves": _curves([curves.get(run["run_id"]) for run in row.runs]),
     }  # fmt: skip
+
+
+def _probed(row: Row, probes: Probes) -> dict[str, Any]:
+    """What was probed of an entry's cell or runs, each once; nothing without a probe."""
+    found = {
+        probe.title: probe.figures for run in row.runs for probe in probes.get(run["run_id"], [])
+    }
+    return {"probes": list(found.items())} if found else {}
 
 
 def _curves(found: list[dict[str, Any] | None]) -> list[dict[str, Any]]:

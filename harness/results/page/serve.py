@@ -9,7 +9,7 @@ import hashlib
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -33,15 +33,15 @@ HEADERS = {
 
 
 class Fresh:
-    """The page of a folder, built again when a record has come, gone or changed.
+    """The page of some folders, built again when a record has come, gone or changed.
 
     Args:
-        folder: of the records.
-        build: makes the board of what is in the folder.
+        folders: of the records, and of what was probed.
+        build: makes the board of what is in them.
     """
 
-    def __init__(self, folder: Path, build: Callable[[], Board]):
-        self.folder = folder
+    def __init__(self, folders: Sequence[Path], build: Callable[[], Board]):
+        self.folders = folders
         self.build = build
         self._lock = threading.Lock()
         self._page: tuple[str, bytes] | None = None
@@ -49,7 +49,7 @@ class Fresh:
     def version(self) -> str:
         """A hash of the paths, times and sizes of all files that may hold records."""
         found = hashlib.sha256()
-        for path in sorted(_files(self.folder)):
+        for path in sorted(path for folder in self.folders for path in _files(folder)):
             try:
                 status = path.stat()
             except OSError:  # it has gone since it was listed
@@ -140,18 +140,18 @@ class Answer(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def serve(folder: Path, build: Callable[[], Board], port: int) -> None:
+def serve(folders: Sequence[Path], build: Callable[[], Board], port: int) -> None:
     """Serves the page until Ctrl-C.
 
     Args:
-        folder: of the records.
-        build: makes the board of what is in the folder.
+        folders: of the records, and of what was probed.
+        build: makes the board of what is in them.
         port: 0 takes a free one.
 
     Raises:
         UserError: the port is taken, or the board cannot be built.
     """
-    fresh = Fresh(folder, build)
+    fresh = Fresh(folders, build)
     fresh.page()  # what is wrong with a filter is said before anything is served
     with Server(fresh, port) as server:
         say(f"the leaderboard is at http://{ADDRESS}:{server.server_port}/ until Ctrl-C")

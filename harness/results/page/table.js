@@ -415,5 +415,15 @@ function details(row) {
           `Trials of ${row.label}`,
         )
       : null,
+    (row.probes ?? []).map(([title, figures]) => {
+      const trained = figures.some((figure) => figure[2] !== null);
+      return table(
+        {
+          head: [`probe: ${title}`, "initial", ...(trained ? ["trained"] : [])],
+          rows: trained ? figures : figures.map((figure) => figure.slice(0, 2)),
+        },
+        `Probe of ${row.label}: ${title}`,
+      );
+    }),
   );
 }

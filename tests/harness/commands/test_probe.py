@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from page_kit import data_in
 
 from recurbench.harness.cli import main
 from recurbench.harness.commands.loaded import probe as command
@@ -121,6 +122,12 @@ def test_a_run_has_a_card_of_its_weights_before_and_after(
     assert document.trained is not None
     assert document.trained.reach != document.initial.reach
     assert document.trained.cost.parameters == document.initial.cost.parameters
+    assert main(["leaderboard", "--output", "board.html"]) == 0
+    (track,) = data_in(Path("board.html").read_text())["tracks"]
+    ((title, figures),) = track["rows"][0]["probes"]
+    assert title.endswith(f"layer 1 of run {run}")
+    assert len(figures) == 4
+    assert all(trained is not None for _, _, trained in figures)
 
 
 @pytest.mark.parametrize(

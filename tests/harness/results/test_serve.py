@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def server(folder: Path) -> Iterator[Server]:
     """A server of the folder on a free port."""
-    fresh = Fresh(folder, lambda: board_of([], folder))
+    fresh = Fresh([folder], lambda: board_of([], folder))
     with Server(fresh, 0) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -142,7 +142,7 @@ def test_a_browser_that_hangs_up_is_no_error(server: Server, capsys: pytest.Capt
 
 
 def test_a_folder_without_records_is_served_too(tmp_path: Path) -> None:
-    assert b"<main" in Fresh(tmp_path / "none", lambda: build_board([])).page()
+    assert b"<main" in Fresh([tmp_path / "none"], lambda: build_board([])).page()
 
 
 def test_ctrl_c_ends_it_quietly(folder: Path) -> None:

@@ -80,7 +80,7 @@ def test_any_board_is_shown(kind: str, show: Open, tmp_path: Path) -> None:
 
 def test_a_served_page_is_refreshed_when_a_record_lands(show: Open, tmp_path: Path) -> None:
     folder = tmp_path / "runs"
-    with Server(Fresh(folder, lambda: board_of([], folder)), 0) as server:
+    with Server(Fresh([folder], lambda: board_of([], folder)), 0) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         page = show(server)
