@@ -78,7 +78,7 @@ def exponent(card: Card) -> str:
     if found.exponents[0] is None:
         return "minus infinity"
     error = "" if found.standard_error is None else f" ± {found.standard_error:.1g}"
-    return f"{found.exponents[0]:.4f}{error}"
+    return f"{found.exponents[0]:z.4f}{error}"
 
 
 def quartiles(spread: Spread | None, without: str, beyond: int | None = None) -> str:

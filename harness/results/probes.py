@@ -121,7 +121,7 @@ def _figures(card: _Card) -> Iterator[tuple[str, str]]:
     exponents = card.lyapunov.exponents
     exponent = "no state" if not exponents else "-∞"
     if exponents and exponents[0] is not None:
-        exponent = f"{exponents[0]:.4f}"
+        exponent = f"{exponents[0]:z.4f}"
     yield "largest Lyapunov exponent", exponent
     output = card.capacity.output
     yield "linear capacity of the output", f"{output.linear:.1f} of {output.features}"

@@ -202,6 +202,8 @@ def test_what_a_cell_does_not_have_is_said(
         (["gru", "--layer", "2"], "--layer 2: goes with --run"),
         (["gru", "--layer", "0"], "--layer 0: must be an integer of at least 1"),
         (["gru", "--output", "file"], "--output file: a file; name a folder"),
+        (["--pages", "file"], "--pages file: a file; name a folder"),
+        (["gru", "--pages", "cells"], "--pages is about all cells at their defaults"),
         (["--run", "nothing"], "run id nothing: no such run in results/runs"),
         (["--run", "x", "gru"], "gru: --run says which cell"),
         (["--run", "x", "--results", "elsewhere"], "no such run in elsewhere/runs"),
