@@ -30,13 +30,13 @@ from recurbench.harness.config.sections import (
 )
 from recurbench.harness.errors import UserError
 from recurbench.harness.model.build import load_task
-from recurbench.harness.plugins.registry import registry
 from recurbench.harness.results.archive import ENDING, read_archive, write_archive
 from recurbench.harness.results.record import PROTOCOL, Record, Scores
 from recurbench.harness.run.best import rank_of
 from recurbench.harness.run.first_defaults import FIRST_DEFAULTS
 from recurbench.harness.run.identity import identify
 from recurbench.harness.run.prepare import split_references_of
+from recurbench.harness.run.restore import plugin_section
 from recurbench.tasks.base import Task
 
 Found = tuple[Task, str, dict[str, Any], dict[str, Any]]
@@ -121,8 +121,8 @@ def _kept(old: Scores, new: Scores) -> Scores:
 def _config_of(record: Record) -> Config:
     """What was asked for, with the knobs and options that have come since at their defaults."""
     return Config(
-        cell=_with_new_knobs("cell", record.cell),
-        task=_with_new_knobs("task", record.task),
+        cell=plugin_section("cell", record.cell),
+        task=plugin_section("task", record.task),
         model=_section(ModelConfig, "model", record.model),
         optimizer=_section(OptimizerConfig, "optimizer", record.optimizer),
         train=_section(TrainConfig, "train", record.train),
@@ -146,12 +146,6 @@ def is_the_same_by_protocol_2(record: Record) -> bool:
     first = max(range(len(ranks)), key=lambda place: (ranks[place][:2], -place))
     last = max(range(len(ranks)), key=lambda place: (ranks[place], place))
     return first == last
-
-
-def _with_new_knobs(kind: str, section: dict[str, Any]) -> dict[str, Any]:
-    """A plugin's section with the knobs that it has got since, at their defaults."""
-    knobs = registry().plugins[kind][section["name"]].knobs
-    return section | {k.name: k.default for k in knobs if k.name not in section}
 
 
 def _section(kind: type, name: str, recorded: dict[str, Any]) -> Any:

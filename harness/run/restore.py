@@ -18,8 +18,10 @@ from recurbench.harness.config.sections import (
 )
 from recurbench.harness.console import as_override
 from recurbench.harness.errors import UserError
+from recurbench.harness.plugins.registry import registry
 from recurbench.harness.results.record import Record
 from recurbench.harness.run.first_defaults import FIRST_DEFAULTS
+from recurbench.limits import misplaced
 
 SECTIONS: dict[str, type[Any]] = {
     "model": ModelConfig,
@@ -37,10 +39,10 @@ def config_of(record: Record) -> Config:
     """
     config = Config(cell=record.cell, task=record.task, seed=record.seed)
     for kind in ("cell", "task"):
-        known = {knob.name: knob.default for knob in plugin_of(config, kind).knobs}
+        knobs = {knob.name for knob in plugin_of(config, kind).knobs}
         section = getattr(record, kind)
-        _refuse_options(record, kind, set(knobs_of(section)) - set(known))
-        setattr(config, kind, known | section)
+        _refuse_options(record, kind, set(knobs_of(section)) - knobs)
+        setattr(config, kind, plugin_section(kind, section))
     for name, section_type in SECTIONS.items():
         found = getattr(record, name)
         options = {option.name for option in dataclasses.fields(section_type)}
@@ -49,6 +51,19 @@ def config_of(record: Record) -> Config:
     precision: Any = record.track.precision
     config.trainer = TrainerConfig(accelerator="cpu", precision=precision)
     return config
+
+
+def plugin_section(kind: str, section: dict[str, Any]) -> dict[str, Any]:
+    """A cell's or task's section of a record as a command of today would have it.
+
+    Knobs that came later have their defaults, and so have those without effect: they were left at
+    what the default was then, and today are refused.
+    """
+    knobs = registry().plugins[kind][section["name"]].knobs
+    defaults = {knob.name: knob.default for knob in knobs}
+    annotations = {knob.name: knob.annotation for knob in knobs}
+    idle = misplaced(knobs_of(section), annotations, defaults)
+    return defaults | section | {name: defaults[name] for name in idle}
 
 
 def command_of(record: Record, results: Path) -> str:
@@ -65,7 +80,7 @@ def command_of(record: Record, results: Path) -> str:
         known = section if isinstance(section, dict) else dataclasses.asdict(section)
         changed += [
             f"{group}.{key}={as_override(value)}"
-            for key, value in getattr(record, group).items()
+            for key, value in _recorded(record, group).items()
             # What `auto` has become it will become again.
             if value != known[key] and not (key == "encoder" and value in ("embedding", "linear"))
         ]
@@ -77,6 +92,11 @@ def command_of(record: Record, results: Path) -> str:
         changed.append(f"results_dir={as_override(str(results))}")
     parts = [*chosen, *changed, "train.keep_checkpoint=true"]
     return shlex.join(["recurbench", "run", *parts])
+
+
+def _recorded(record: Record, group: str) -> dict[str, Any]:
+    section: dict[str, Any] = getattr(record, group)
+    return plugin_section(group, section) if group in ("cell", "task") else section
 
 
 def _refuse_options(record: Record, section: str, options: set[str]) -> None:

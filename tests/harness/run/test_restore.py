@@ -18,7 +18,7 @@ from recurbench.harness.results.archive import read_all
 from recurbench.harness.results.folder import ResultsFolder
 from recurbench.harness.run.execute import execute
 from recurbench.harness.run.prepare import prepare
-from recurbench.harness.run.restore import command_of, config_of
+from recurbench.harness.run.restore import command_of, config_of, plugin_section
 from recurbench.harness.run.training import load_weights
 
 
@@ -166,3 +166,10 @@ def test_a_record_without_a_knob_that_came_later_takes_its_default(
     path.write_text(json.dumps(record))
     assert main(["generate", run_id, "--length", "4", "--temperature", "0"]) == 0
     assert capsys.readouterr().out == "01234\n"
+
+
+def test_a_knob_without_effect_has_the_default_of_today() -> None:
+    recorded = {"name": "variable_length", "dataset": "japanese_vowels", "alphabet": 8}
+    found = plugin_section("task", recorded)
+    assert found["alphabet"] == plugin_section("task", {"name": "variable_length"})["alphabet"] != 8
+    assert plugin_section("task", {"name": "variable_length", "alphabet": 8})["alphabet"] == 8
