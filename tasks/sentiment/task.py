@@ -70,17 +70,17 @@ class Sentiment(Classification, FromSource):
     source: Written | Read
     name = "sentiment"
     measures = "putting the meaning of a text together: negation, contrast, what it is about"
-    default_references = {"chance": 0.5, "naive_bayes": 0.624, "optimal": 1.0}
-    seconds = 25.0
+    default_references = {"chance": 0.5, "naive_bayes": 0.5, "optimal": 1.0}
+    seconds = 22.0
 
     def __init__(
         self,
         *,
         dataset: Dataset = "grammar",
-        clauses: Annotated[int, Ge(1), GoesWith(dataset="grammar")] = 4,
-        negation: Annotated[float, Ge(0), Le(1), GoesWith(dataset="grammar")] = 0.2,
-        contrast: Annotated[float, Ge(0), Le(1), GoesWith(dataset="grammar")] = 0.4,
-        distraction: Annotated[float, Ge(0), Le(1), GoesWith(dataset="grammar")] = 0.3,
+        clauses: Annotated[int, Ge(1), GoesWith(dataset="grammar")] = 12,
+        negation: Annotated[float, Ge(0), Le(1), GoesWith(dataset="grammar")] = 0.4,
+        contrast: Annotated[float, Ge(0), Le(1), GoesWith(dataset="grammar")] = 0.6,
+        distraction: Annotated[float, Ge(0), Le(1), GoesWith(dataset="grammar")] = 0.5,
         min_count: Annotated[int, Ge(1), GoesWith(dataset=REAL)] = 1,
         max_vocabulary: Annotated[int, Ge(1), GoesWith(dataset=REAL)] = 20_000,
         file: str | None = None,

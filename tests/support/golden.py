@@ -45,6 +45,12 @@ SMALLER_TASKS = {
     "music": ["task.length=6"],
     "parity": ["task.length=20"],
     "repeat_previous": ["task.delay=3", "task.length=6"],
+    "sentiment": [
+        "task.clauses=4",
+        "task.negation=0.2",
+        "task.contrast=0.4",
+        "task.distraction=0.3",
+    ],
     "t_maze": ["task.corridor=4"],
     "tagging": ["task.states=5", "task.emissions=12", "task.max_length=12"],
     "transduction": ["task.length=6"],
