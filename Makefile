@@ -27,6 +27,7 @@ docs: .venv/installed
 reference: .venv/installed
 	$(BIN)/recurbench leaderboard --records results/reference --output results/LEADERBOARD.md
 	$(BIN)/python benchmarks/published_rows.py
+	$(BIN)/python benchmarks/study_page.py
 
 clean:
 	rm -rf .venv build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,6 +1,6 @@
 """Writes the tables of docs/study.md from the records of the study.
 
-    python benchmarks/study_page.py [ARCHIVE]
+    python benchmarks/study_page.py [RECORDS]
 
 By default from results/reference/study.jsonl.gz; while a study is under way, from a folder of runs.
 """
@@ -19,6 +19,7 @@ from recurbench.harness.results.tracks import Track, build_tracks
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "study.md"
 ARCHIVE = ROOT / "results" / "reference" / "study.jsonl.gz"
+STUDY = "study"
 BEGIN, END = "<!-- written by benchmarks/study_page.py -->", "<!-- end -->"
 
 LAST = 0.9
@@ -118,14 +119,19 @@ def write(page: str, tracks: Sequence[Track], records: dict[str, Record]) -> str
     return "\n".join([before + BEGIN, "", *lines, "", END + after])
 
 
+def read(source: Path) -> tuple[list[Track], dict[str, Record]]:
+    """The study's tracks by their tasks' names, and its records by run id."""
+    records_of = read_all if source.is_dir() else read_file
+    found = [record for record in records_of(source) if isinstance(record, Record)]
+    records = {record.run_id: record for record in found if record.study == STUDY}
+    tracks = build_tracks(run_of(record, run_id) for run_id, record in records.items())
+    return sorted(tracks, key=lambda track: track.task), records
+
+
 def main() -> None:
     """Renews the page."""
     source = Path(sys.argv[1]) if len(sys.argv) > 1 else ARCHIVE
-    records_of = read_all if source.is_dir() else read_file
-    found = [record for record in records_of(source) if isinstance(record, Record)]
-    records = {record.run_id: record for record in found if record.study == "study"}
-    tracks = build_tracks(run_of(record, run_id) for run_id, record in records.items())
-    PAGE.write_text(write(PAGE.read_text("utf-8"), tracks, records), encoding="utf-8")
+    PAGE.write_text(write(PAGE.read_text("utf-8"), *read(source)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ import importlib.util
 import os
 import shlex
 import shutil
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hydra import compose, initialize_config_module
@@ -28,9 +30,17 @@ CORPORA = {
 }  # fmt: skip
 """Studies of data that is not part of any package."""
 
-SPEC = importlib.util.spec_from_file_location("rows", ROOT / "benchmarks" / "published_rows.py")
-published_rows = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(published_rows)
+
+def script(name: str) -> ModuleType:
+    """A program of benchmarks/, imported as running it would."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+published_rows, study_page = script("published_rows"), script("study_page")
 BOARD = (ROOT / "results" / "LEADERBOARD.md").read_text()
 
 
@@ -111,6 +121,13 @@ def test_the_published_rows_are_written_from_the_reference_records() -> None:
     assert (
         published_rows.write(page, build_tracks(run_of(r, r.run_id) for r in records())) == page
     ), "run `make reference`"
+
+
+def test_the_page_of_the_study_is_written_from_its_records() -> None:
+    page = study_page.PAGE.read_text()
+    assert study_page.write(page, *study_page.read(study_page.ARCHIVE)) == page, (
+        "run `make reference`"
+    )
 
 
 def test_every_published_row_is_an_experiment(config_store) -> None:
