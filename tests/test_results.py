@@ -58,7 +58,7 @@ def test_the_leaderboard_is_made_from_the_reference_records(tmp_path: Path) -> N
 
 def test_every_reference_record_is_whole_and_completed() -> None:
     found = records()
-    assert len(found) == 40 + 621 + 124  # the demo, the zoo and the published rows
+    assert len(found) == 40 + 621 + 775 + 124  # demo, zoo, study, published rows
     for record in found:
         assert record.status == "completed"
         assert record.environment.git_dirty is False

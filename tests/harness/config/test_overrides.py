@@ -177,7 +177,8 @@ def test_the_demo_is_a_sweep_of_forty_without_the_flag():
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_an_experiment_gives_its_name_to_the_study(experiment):
     jobs, _ = compose_jobs([f"experiment={experiment}", "cell=gru", "seed=0"], multirun=False)
-    assert {job.study for job in jobs} == {experiment}
+    whole = "study" if experiment.startswith("study_") else experiment
+    assert {job.study for job in jobs} == {whole}
     named, _ = compose_jobs([f"experiment={experiment}", "seed=0", "study=mine"], multirun=False)
     assert {job.study for job in named} == {"mine"}
 

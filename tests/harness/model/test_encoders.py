@@ -211,7 +211,7 @@ def test_a_model_that_does_not_fit_the_task_is_refused_before_it_is_built(
 def test_a_budget_counts_all_that_stands_around_the_cell(
     options: list, configure: Callable
 ) -> None:
-    wanted = ["task=variable_length", "budget.parameters=20000", "cell=gru"]
+    wanted = ["task=variable_length", "task.alphabet=8", "budget.parameters=20000", "cell=gru"]
     plain, richer = (prepare(configure(*wanted, *more)).model for more in ([], options))
     for model in (plain, richer):
         count = sum(parameter.numel() for parameter in model.parameters())
